@@ -1,0 +1,192 @@
+"""The machine's daily work: the champion's answers for every product, as a Parquet data set and in the catalog.
+
+A run is named by what goes in (model and products with their photos), its parts are written one by one and whole, and
+the catalog is filled in one transaction at the end. So a run that was killed continues, and running twice changes nothing.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from vitrine.errors import InputError, StorageError
+from vitrine.learn.fuse import PhotoVectors, fuse
+from vitrine.learn.grammar import Decoded
+from vitrine.learn.model import Model
+from vitrine.records import Prediction, now, schema
+from vitrine.stores import schema as tables
+from vitrine.stores.catalog import Catalog
+
+PUBLISHED = "published"
+TO_REVIEW = "to_review"
+_PRODUCTS_PER_PART = 4_096
+_ALTERNATIVES = 3
+_DONE = "_SUCCESS"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyReport:
+    """What one run did; `output` is the folder of the Parquet data set."""
+
+    run_id: str
+    model_id: str
+    products: int
+    photos: int
+    predictions: int
+    published: int
+    to_review: int
+    photos_per_second: float
+    output: str
+
+
+def classify(
+    model: Model,
+    photos_of: dict[str, list[str]],
+    embed: Callable[[Sequence[str]], PhotoVectors],
+    *,
+    catalog: Catalog,
+    folder: Path,
+    on_progress: Progress = lambda done, total: None,
+) -> ClassifyReport:
+    """Decide every product of `photos_of` (sku → photo_ids) and publish what the certificates allow.
+
+    `embed(photo_ids)` makes sure that the photos have vectors and gives them. Raises InputError when there is nothing to
+    classify, StorageError when a disk is full; what was finished stays and the same call continues.
+    """
+    if not photos_of:
+        raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
+    started = time.perf_counter()
+    skus = sorted(photos_of)
+    run_id = _run_id(model.model_id, skus, photos_of)
+    output = folder / run_id
+    if not (output / _DONE).exists():
+        _write_parts(model, skus, photos_of, embed, output, run_id, on_progress)
+        _load(output, catalog)
+        (output / _DONE).touch()
+    seconds = time.perf_counter() - started
+    decisions = pads.dataset(output, format="parquet").to_table(columns=["decision"]).column("decision").to_numpy()
+    published = int((decisions == PUBLISHED).sum())
+    photos = sum(len(photo_ids) for photo_ids in photos_of.values())
+    return ClassifyReport(
+        run_id, model.model_id, len(skus), photos, len(decisions), published, len(decisions) - published,
+        photos / seconds, str(output),
+    )  # fmt: skip
+
+
+def decide_products(model: Model, skus: Sequence[str], vectors: NDArray[np.float32], *, run_id: str) -> pa.Table:
+    """The final answers for n products from their fused vectors (n, dim): one row per product and attribute.
+
+    The table has the schema of `vitrine.records.Prediction`.
+    """
+    decided = model.predictor.decide(vectors)
+    tables = [_decide_attribute(model, name, one, skus, run_id) for name, one in decided.items()]
+    return pa.concat_tables(tables)
+
+
+def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str], run_id: str) -> pa.Table:
+    n = len(skus)
+    known = model.predictor.grammar.values[name]
+    given = np.array(known, dtype=object)[one.value_index]
+    published = model.certificates[name].own.rule.published(given, one.confidence)
+    columns = {
+        "sku": list(skus),
+        "attribute": [name] * n,
+        "value": given,
+        "confidence": np.round(np.minimum(one.confidence, 1.0), 6),
+        "decision": np.where(published, PUBLISHED, TO_REVIEW),
+        "alternatives": _alternatives(known, one),
+        "head_id": [model.head_id(name)] * n,
+        "model_id": [model.model_id] * n,
+        "run_id": [run_id] * n,
+        "predicted_at": [now()] * n,
+    }
+    return pa.table(columns, schema=schema(Prediction))
+
+
+def _alternatives(known: Sequence[str], one: Decoded) -> list[str]:
+    """Per row, the next likely values with their probabilities, as a JSON object."""
+    marginal = one.marginal.copy()
+    rows = np.arange(len(marginal))
+    marginal[rows, one.value_index] = -1.0
+    ranked = np.argsort(-marginal, axis=1)[:, : min(_ALTERNATIVES, len(known) - 1)]
+    quoted = [json.dumps(value, ensure_ascii=False) for value in known]
+    shares = np.round(marginal[rows[:, None], ranked], 4)
+    return [
+        "{" + ", ".join(f"{quoted[i]}: {share}" for i, share in zip(places, row, strict=True)) + "}"
+        for places, row in zip(ranked.tolist(), shares.tolist(), strict=True)
+    ]
+
+
+def _run_id(model_id: str, skus: Sequence[str], photos_of: dict[str, list[str]]) -> str:
+    digest = hashlib.sha256(model_id.encode())
+    for sku in skus:
+        digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
+    return f"run-{digest.hexdigest()[:12]}"
+
+
+def _write_parts(
+    model: Model,
+    skus: Sequence[str],
+    photos_of: dict[str, list[str]],
+    embed: Callable[[Sequence[str]], PhotoVectors],
+    output: Path,
+    run_id: str,
+    on_progress: Progress,
+) -> None:
+    for start in range(0, len(skus), _PRODUCTS_PER_PART):
+        part = skus[start : start + _PRODUCTS_PER_PART]
+        path = output / f"part-{start // _PRODUCTS_PER_PART:05d}.parquet"
+        if not path.exists():
+            photo_ids = [photo_id for sku in part for photo_id in photos_of[sku]]
+            vectors = fuse([photos_of[sku] for sku in part], embed(photo_ids))
+            _write_whole(decide_products(model, part, vectors, run_id=run_id), path)
+        on_progress(start + len(part), len(skus))
+
+
+def _write_whole(table: pa.Table, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"could not write {path}: {error.strerror or error}",
+            hint="free some space and run vitrine classify again; it continues",
+        ) from error
+
+
+def _load(output: Path, catalog: Catalog) -> None:
+    """All predictions of the run in one transaction: readers see the run as a whole or not at all."""
+    with catalog.transaction() as connection:
+        for batch in _batches(output):
+            catalog.put(tables.predictions, batch, connection=connection)
+
+
+def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
+    for path in sorted(output.glob("part-*.parquet")):
+        yield pq.read_table(path).to_pylist()
+
+
+def products_with_photos(catalog: Catalog) -> dict[str, list[str]]:
+    """sku → its photo_ids, of every product that has one."""
+    table = tables.product_photos
+    links = catalog.read(sa.select(table.c.sku, table.c.photo_id).order_by(table.c.sku, table.c.photo_id))
+    photos_of: dict[str, list[str]] = {}
+    for sku, photo_id in zip(*(links.column(name).to_pylist() for name in ("sku", "photo_id")), strict=True):
+        photos_of.setdefault(sku, []).append(photo_id)
+    return photos_of
+

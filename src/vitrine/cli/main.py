@@ -1,0 +1,59 @@
+"""The command `vitrine`: joins the groups of commands, and is the only place that turns errors into exits."""
+
+import sys
+
+import typer
+
+from vitrine import __version__
+from vitrine.cli import check, classify, configure, demo, ingest, init, learn, output
+from vitrine.errors import VitrineError
+
+app = typer.Typer(
+    name="vitrine",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Photos in; certified attributes, look-alikes and receipt checks out. Offline.\n\n"
+    "Begin with [bold]vitrine demo[/], or in a folder of your own: init, ingest, check, train, evaluate, classify.",
+)
+
+for command in (
+    demo.demo,
+    init.init,
+    ingest.ingest,
+    check.check,
+    learn.train,
+    learn.evaluate,
+    learn.promote,
+    learn.models,
+    classify.classify,
+    configure.doctor,
+):
+    app.command()(command)
+app.add_typer(configure.config, name="config")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+) -> None:
+    """Answer --version."""
+    if version:
+        print(f"vitrine {__version__}")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line; exit 0 done, 1 the answer is no, 2 wrong use or input, 3 a part is missing."""
+    try:
+        app()
+    except VitrineError as error:
+        output.show_error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        output.say("\ninterrupted; run the same command again, it continues where it stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)

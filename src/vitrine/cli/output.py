@@ -1,0 +1,101 @@
+"""How every command speaks: data on stdout, everything else on stderr, one look, errors with a hint."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vitrine.errors import VitrineError
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False)
+
+
+def say(message: str) -> None:
+    """A line for the person, on stderr."""
+    stderr.print(message, markup=False)
+
+
+def show_json(data: object) -> None:
+    """The report as JSON on stdout."""
+    print(json.dumps(data, ensure_ascii=False, indent=2, default=_plain))
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A report as a table on stdout; columns that hold only numbers are right-aligned."""
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    stdout.print(table)
+
+
+def show_error(error: VitrineError, *, as_json: bool = False) -> None:
+    """An error the way a person (stderr) or a program (stdout) reads it."""
+    if as_json:
+        show_json(error.body())
+    stderr.print(f"[bold red]error:[/] {_escaped(error.message)}")
+    if error.hint:
+        stderr.print(f"[bold]hint:[/] {_escaped(error.hint)}")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Any]:
+    """A progress bar on stderr with rate and time left; yields the callback `(done, total)` that the rooms call."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def update(done: int, total: int) -> None:
+            speed = bar.tasks[task].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield update
+
+
+def percent(share: float | None) -> str:
+    """A share for people: one decimal, a dash where there is none.
+
+    >>> percent(0.8137), percent(None)
+    ('81.4 %', '–')
+    """
+    return "–" if share is None or share != share else f"{100 * share:.1f} %"
+
+
+def _is_number(cell: object) -> bool:
+    shown = str(cell).replace("%", "").replace(",", "").replace("–", "0").replace("−", "-").strip()
+    try:
+        float(shown.split("±")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _escaped(message: str) -> str:
+    return message.replace("[", "\\[")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)

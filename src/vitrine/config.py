@@ -1,0 +1,181 @@
+"""All settings with their defaults and meanings; `vitrine.toml`, `VITRINE_*` variables and flags stand above them.
+
+Later wins: default, `vitrine.toml`, environment (`VITRINE_LEARN__PRECISION=0.95`).
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vitrine.errors import InputError, NotFound
+
+FILE = "vitrine.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StorageSettings(_Section):
+    """Where things are kept; relative paths are inside the workspace."""
+
+    catalog: str = Field("sqlite:///.vitrine/catalog.sqlite", description="SQLAlchemy URL of the catalog")
+    photos: str = Field(".vitrine/photos", description="folder or fsspec URL for cleaned photos, e.g. s3://bucket/prefix")
+    tracking: str = Field("sqlite:///.vitrine/mlflow.sqlite", description="MLflow tracking and registry URI")
+
+
+class Columns(_Section):
+    """Which column of a label table holds what; attribute columns are found by their own names."""
+
+    key: str = Field("sku", description="the product's key")
+    photo: str = Field("photo", description="photo file(s), relative to the photos folder; several with '|'")
+    view: str = Field("view", description="side, front, back, detail, worn …")
+    style: str = Field("style_id", description="ties colorways of one design")
+    name: str = Field("name", description="product name")
+    description: str = Field("description", description="product text")
+    brand: str = Field("brand", description="brand")
+    price: str = Field("price", description="price")
+
+
+class CleaningSettings(_Section):
+    """What is done to a photo before anything looks at it; originals are never touched."""
+
+    border: bool = Field(True, description="cut uniform frames around the picture")
+    noise: bool = Field(True, description="smooth sensor noise where there is noise")
+    max_side: int = Field(512, ge=0, description="longest side kept, in pixels; 0 keeps the size")
+    quality: int = Field(90, ge=50, le=100, description="JPEG quality of the cleaned copy")
+
+
+class EmbedderSettings(_Section):
+    """What turns a photo into numbers; each part's vector stands beside the others, normalized on its own."""
+
+    color_shape: bool = Field(True, description="color and shape features, no weights needed")
+    model: str | None = Field(None, description="ONNX, TFLite or OpenVINO IR file of a network")
+    sha256: str | None = Field(None, description="SHA-256 that the model file must have")
+    output: str | None = Field(None, description="name of the network's output to read; empty = the last pooled one")
+    size: int | None = Field(None, description="input side in pixels; empty = what the network declares")
+    resize: Literal["pad", "squash", "crop"] = Field("pad", description="how a photo becomes square")
+    mean: tuple[float, float, float] | None = Field(None, description="channel means subtracted (0..255 scale)")
+    std: tuple[float, float, float] | None = Field(None, description="channel deviations divided by (0..255 scale)")
+    precision: Literal["f32", "bf16"] = Field("f32", description="arithmetic of the network, part of its identity")
+
+
+class LearnSettings(_Section):
+    """How heads are trained and what a certificate promises."""
+
+    precision: float = Field(0.97, gt=0.5, lt=1.0, description="wanted precision of what is published")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence of the certificate")
+    head: Literal["auto", "linear", "xgboost"] = Field("auto", description="kind of head; auto keeps the better one")
+    min_rows: int = Field(10, ge=2, description="training products a value needs to be learnt")
+    salt: str = Field("", description="changes which families go to train, calibrate and test")
+    seed: int = Field(0, description="seed of everything random in training")
+    threads: int = Field(0, ge=0, description="processor threads; 0 = all")
+
+
+class Settings(BaseSettings):
+    """The whole configuration, section by section."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VITRINE_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    storage: StorageSettings = StorageSettings()
+    columns: Columns = Columns()
+    cleaning: CleaningSettings = CleaningSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    learn: LearnSettings = LearnSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment stands above the file."""
+        return (env_settings, init_settings)
+
+
+def load(folder: Path) -> Settings:
+    """The settings of the workspace in `folder`; a mistake in them is an InputError naming section and key."""
+    path = folder / FILE
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(
+            f"{folder} is no Vitrine workspace: it has no {FILE}",
+            hint="vitrine init --table labels.csv makes one here",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path} or environment: {place} = {first.get('input')!r}: {first['msg']}",
+            hint="vitrine config show lists every setting, its value and where it comes from",
+        ) from None
+
+
+def write(folder: Path, changes: dict[str, dict[str, Any]]) -> Path:
+    """Write `vitrine.toml` with every setting, its meaning as a comment, and `changes` in place of defaults."""
+    lines = ["# Settings of this Vitrine workspace. A line with '#' shows a default."]
+    for section, model in _sections():
+        lines += ["", f"[{section}]"]
+        for name, field in model.model_fields.items():
+            given = changes.get(section, {})
+            value = given[name] if name in given else field.default
+            shown = f"{name} = {_toml(value)}" if name in given else f"# {name} = {_toml(value)}"
+            lines.append(f"{shown}  # {field.description}" if name in given else f"{shown}  ({field.description})")
+    path = folder / FILE
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def origins(folder: Path) -> list[tuple[str, str, Any, str, str]]:
+    """(section, name, value, origin, meaning) of every setting; origin is default, vitrine.toml or a variable."""
+    settings = load(folder)
+    given = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+    rows = []
+    for section, model in _sections():
+        for name, field in model.model_fields.items():
+            variable = f"VITRINE_{section}__{name}".upper()
+            origin = "default"
+            if name in given.get(section, {}):
+                origin = FILE
+            if variable in {key.upper() for key in os.environ}:
+                origin = variable
+            value = getattr(getattr(settings, section), name)
+            rows.append((section, name, value, origin, field.description or ""))
+    return rows
+
+
+def _sections() -> list[tuple[str, type[_Section]]]:
+    return [
+        ("storage", StorageSettings),
+        ("columns", Columns),
+        ("cleaning", CleaningSettings),
+        ("embedder", EmbedderSettings),
+        ("learn", LearnSettings),
+    ]
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

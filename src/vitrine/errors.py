@@ -1,0 +1,87 @@
+"""The few kinds of error a person can meet, each with a code, a hint, an exit status and an HTTP status.
+
+Library code raises these; the command line prints them and exits, the server turns them into one JSON shape.
+
+>>> error = InputError("row 214: 'navy blue' is not in color", hint="did you mean 'navy'?")
+>>> error.exit_status, error.http_status, error.code
+(2, 400, 'bad-input')
+>>> print(error.text())
+row 214: 'navy blue' is not in color
+<BLANKLINE>
+hint: did you mean 'navy'?
+"""
+
+from typing import ClassVar
+
+
+class VitrineError(Exception):
+    """Base of everything that Vitrine raises on purpose.
+
+    `message` says what is wrong, where, and the value seen; `hint` is the next thing to do, best a command.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 2
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def text(self) -> str:
+        """Message and hint as a person reads them in a terminal."""
+        return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+    def body(self) -> dict[str, str]:
+        """The JSON shape of this error, on the command line and over HTTP."""
+        return {"error": self.code, "message": self.message, "hint": self.hint}
+
+
+class InputError(VitrineError):
+    """What was given cannot be used: a wrong file, value, column or option."""
+
+    code = "bad-input"
+    http_status = 400
+
+
+class UnreadablePhoto(InputError):
+    """The bytes are no photo that can be used; `reason` is a short stable word such as `truncated`."""
+
+    code = "unreadable-photo"
+    http_status = 422
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class NotFound(VitrineError):
+    """The thing asked for does not exist here."""
+
+    code = "not-found"
+    http_status = 404
+
+
+class Refused(VitrineError):
+    """The work was done and the answer is no: a promotion without proof, a mismatch of identities."""
+
+    code = "refused"
+    exit_status = 1
+    http_status = 409
+
+
+class MissingPart(VitrineError):
+    """A part is not installed or cannot be reached: an extra, a model file, a server."""
+
+    code = "missing-part"
+    exit_status = 3
+    http_status = 503
+
+
+class StorageError(VitrineError):
+    """Reading or writing failed: a full disk, a lost connection, a damaged file."""
+
+    code = "storage"
+    exit_status = 3
+    http_status = 503

@@ -1,0 +1,1 @@
+"""Photos and tables come in here: read, cleaned, compared, checked."""

@@ -1,0 +1,1 @@
+"""Learning from labels: families, three parts, heads, the grammar, the certificate, the champion."""

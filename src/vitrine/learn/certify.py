@@ -1,0 +1,183 @@
+"""Prove how much may be published without a person: a rule, and a bound on its error from labels it never saw.
+
+Among products drawn from families like those in this catalog, the error of what the rule publishes is at most
+1 - precision, with the wanted confidence over the draw of the calibrate families (Learn then Test, Angelopoulos et al.
+2021, arXiv 2110.01052: a fixed sequence of levels, exact binomial p-values). Everything the rule is made of is chosen
+on out-of-fold answers of the train part by `plan`; the calibrate labels are read once and pick one level.
+
+Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where a person has not labelled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import beta, binom
+
+from vitrine.errors import InputError
+from vitrine.learn.answers import Answers, one_per_family
+from vitrine.learn.plan import Plan, Rule, plan, score
+
+SALT = "certificate"  # one for all attributes, so that a family shows the same product to each of them
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One tested level: of the calibrate families it would publish, how many are wrong, and the p-value of
+    "the error is above 1 - precision"."""
+
+    level: float
+    n_published: int
+    errors: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What may be published of one attribute (or of one of its values, or of whole products), and the proof.
+
+    Counts are families of the calibrate part, one product each; `coverage` is the share of them that is published.
+    `upper_bound` is the Clopper-Pearson bound at the chosen level. `product_weighted_error` is over all labelled
+    calibrate products that are published, for comparison, without a proof. `tests` > 1 shares the allowed risk over
+    that many certificates, so that all hold together.
+    """
+
+    attribute: str
+    precision: float
+    confidence: float
+    tests: int
+    rule: Rule
+    n_families: int
+    n_published: int
+    errors: int
+    upper_bound: float
+    coverage: float
+    n_products_published: int
+    product_weighted_error: float | None
+    levels: tuple[Level, ...]
+    labels_needed: int | None
+    value: str | None = None
+
+    def sentence(self) -> str:
+        """The certificate as a person reads it."""
+        what = f"`{self.attribute}`" + (f" = {self.value}" if self.value else "")
+        promise = f"≥ {_percent(self.precision)} precision, confidence {_percent(self.confidence)}"
+        scope = "each on its own" if self.tests == 1 else f"all {self.tests} together"
+        if self.rule.level is not None:
+            return f"publish {self.coverage:.0%} of {what} at {promise} (n = {self.n_families:,} families, {scope})"
+        need = (
+            f"about ≥ {self.labels_needed:,} labelled calibrate families would be needed"
+            if self.labels_needed
+            else "no number of labels is enough with these answers; the head must get better"
+        )
+        return f"publish none of {what}: {promise} is not proven (n = {self.n_families:,} families, {scope}); {need}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` gives an equal certificate back."""
+        thresholds = {value: self.rule.threshold(value) for value in self.rule.offsets}
+        return {**asdict(self), "thresholds": thresholds, "sentence": self.sentence()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Certificate":
+        """The certificate that `to_json` wrote."""
+        known = {name: data[name] for name in cls.__dataclass_fields__}
+        known["rule"] = Rule(dict(data["rule"]["offsets"]), data["rule"]["level"])
+        known["levels"] = tuple(Level(**level) for level in data["levels"])
+        return cls(**known)
+
+
+def certify(
+    train_oof: pa.Table,
+    calibrate: pa.Table,
+    *,
+    attribute: str,
+    precision: float = 0.97,
+    confidence: float = 0.95,
+    tests: int = 1,
+) -> Certificate:
+    """Choose a rule on out-of-fold train answers and test it on the calibrate answers; both have schema `ANSWERS`.
+
+    Pass every product of the calibrate part: one a family is drawn here, by a hash and not by its label. With
+    `tests` = m the allowed risk is divided by m (Bonferroni) and m certificates hold together. Raises InputError on
+    a table with missing columns, repeated skus, or confidences outside 0..1.
+    """
+    _check_promise(precision, confidence, tests)
+    train = Answers.read(train_oof, "train answers").labelled()
+    everything = Answers.read(calibrate, "calibrate answers")
+    drawn = everything.take(one_per_family(everything.sku, everything.family, SALT)).labelled()
+    alpha, delta = 1 - precision, (1 - confidence) / tests
+    chosen = plan(train, len(drawn.sku), alpha, delta)
+    tested = _test(chosen, drawn, alpha, delta)
+    passed = [level for level in tested if level.p_value <= delta]
+    last = passed[-1] if passed else Level(0.0, 0, 0, 1.0)
+    rule = Rule(chosen.offsets, last.level if passed else None)
+    labelled = everything.labelled()
+    wrong = ~labelled.correct[rule.published(labelled.value, labelled.confidence)]
+    return Certificate(
+        attribute=attribute,
+        precision=precision,
+        confidence=confidence,
+        tests=tests,
+        rule=rule,
+        n_families=len(drawn.sku),
+        n_published=last.n_published,
+        errors=last.errors,
+        upper_bound=upper_bound(last.errors, last.n_published, delta),
+        coverage=last.n_published / max(1, len(drawn.sku)),
+        n_products_published=len(wrong),
+        product_weighted_error=float(wrong.mean()) if len(wrong) else None,
+        levels=tuple(tested),
+        labels_needed=chosen.labels_needed,
+    )
+
+
+def certify_values(
+    train_oof: pa.Table,
+    calibrate: pa.Table,
+    *,
+    attribute: str,
+    precision: float = 0.97,
+    confidence: float = 0.95,
+) -> dict[str, Certificate]:
+    """A certificate, with a rule of its own, for each value that has the rows for one: where the out-of-fold answers
+    expect enough published calibrate families. Each holds on its own."""
+    certificates = {}
+    for value in sorted(set(calibrate.column("value").to_pylist())):
+        only = [t.filter(pc.equal(t.column("value"), value)) for t in (train_oof, calibrate)]
+        made = certify(*only, attribute=attribute, precision=precision, confidence=confidence)
+        if made.levels:
+            certificates[value] = replace(made, value=value)
+    return certificates
+
+
+def upper_bound(errors: int, n: int, delta: float) -> float:
+    """Exact one-sided upper bound of an error rate at confidence 1 - delta (Clopper and Pearson 1934); 1 for n = 0."""
+    return float(beta.ppf(1 - delta, errors + 1, n - errors)) if errors < n else 1.0
+
+
+def _check_promise(precision: float, confidence: float, tests: int) -> None:
+    for name, value in (("precision", precision), ("confidence", confidence)):
+        if not 0 < value < 1:
+            raise InputError(f"{name} is {value}; it must lie between 0 and 1", hint=f"write {name} = 0.97")
+    if tests < 1:
+        raise InputError(f"{tests} tests cannot share the risk")
+
+
+def _test(chosen: Plan, drawn: Answers, alpha: float, delta: float) -> list[Level]:
+    """Test each level in turn until one is not rejected; that last one is listed too."""
+    scored = score(drawn.value, drawn.confidence, chosen.offsets)
+    tested = []
+    for level in chosen.levels:
+        published = scored >= level
+        n, errors = int(published.sum()), int((~drawn.correct[published]).sum())
+        p_value = float(binom.cdf(errors, n, alpha)) if n else 1.0
+        tested.append(Level(level, n, errors, p_value))
+        if p_value > delta:
+            break
+    return tested
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g}%"

@@ -1,0 +1,228 @@
+"""Judge a model on the test part: the only function that reads test labels; every use is counted and shown.
+
+The scorecard holds counts, accuracies with intervals (bootstrap over families), macro-F1, what would be published and
+how right it is, per attribute and value and for whole products, and the leak tax.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vitrine.errors import Refused
+from vitrine.learn.answers import WHOLE_PRODUCT
+from vitrine.learn.certify import Certificate
+from vitrine.learn.dataset import Dataset
+from vitrine.learn.model import Model
+from vitrine.learn.train import Take, project
+
+_DRAWS = 1_000
+ROWS = pa.schema(
+    [
+        pa.field("sku", pa.string(), nullable=False),
+        pa.field("family_id", pa.string(), nullable=False),
+        pa.field("attribute", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("confidence", pa.float64(), nullable=False),
+        pa.field("published", pa.bool_(), nullable=False),
+        pa.field("learnable", pa.bool_(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The scorecard (JSON values) and the per-row answers behind it (schema `ROWS`)."""
+
+    scorecard: dict[str, Any]
+    rows: pa.Table
+
+
+def evaluate(model: Model, dataset: Dataset, take: Take, *, test_uses: int, leak_tax: Mapping[str, Any]) -> Evaluation:
+    """Score `model` on the test part of `dataset`; `test_uses` counts the looks at it, this one included.
+
+    Raises Refused when the test part has no labelled product.
+    """
+    rows = np.flatnonzero(dataset.parts == "test")
+    if not len(rows):
+        raise Refused("the test part has no product yet", hint="ingest more products; a sixth of the families is for test")
+    decided = model.predictor.decide_projected(project(model.predictor.projection, rows, take))
+    tables = {}
+    for name, one in decided.items():
+        values = np.array(model.predictor.grammar.values[name], dtype=object)
+        tables[name] = _attribute_rows(model, dataset, rows, name, values[one.value_index], one.confidence)
+    everything = pa.concat_tables(list(tables.values()))
+    if not everything.num_rows:
+        raise Refused("no product of the test part is labelled", hint="label some products and ingest the table again")
+    scorecard = {
+        "dataset": dataset.dataset_id,
+        "model": model.model_id,
+        "taxonomy": model.taxonomy_id,
+        "embedder": model.embedder_id,
+        "parts": {part: int((dataset.parts == part).sum()) for part in ("train", "calibrate", "test")},
+        "split": "by family; test read only here",
+        "test_uses": test_uses,
+        "attributes": {name: _score_attribute(model, name, table) for name, table in tables.items()},
+        "product": _score_products(model, tables),
+        "grammar": _grammar(model, decided),
+        "leak_tax": dict(leak_tax),
+    }
+    return Evaluation(scorecard, everything)
+
+
+def bootstrap(statistic: Callable[[NDArray[np.intp]], float], families: NDArray[Any], *, seed: int = 0) -> list[float]:
+    """95 % interval of a statistic of rows, by drawing whole families with replacement (1,000 draws)."""
+    _, index = np.unique(families, return_inverse=True)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(index.max() + 2))
+    random = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(_DRAWS):
+        picked = random.integers(0, len(starts) - 1, len(starts) - 1)
+        drawn.append(statistic(np.concatenate([order[starts[f] : starts[f + 1]] for f in picked])))
+    return [round(float(q), 4) for q in np.nanpercentile(drawn, (2.5, 97.5))]
+
+
+def _attribute_rows(
+    model: Model,
+    dataset: Dataset,
+    rows: NDArray[np.intp],
+    name: str,
+    values: NDArray[np.object_],
+    confidence: NDArray[np.float64],
+) -> pa.Table:
+    labels = np.array(dataset.strings(name), dtype=object)[rows]
+    labelled = np.flatnonzero(labels != "")
+    published = model.certificates[name].own.rule.published(values, confidence)
+    known = model.predictor.grammar.values[name]
+    return pa.table(
+        {
+            "sku": np.array(dataset.skus, dtype=object)[rows][labelled],
+            "family_id": np.array(dataset.strings("family_id"), dtype=object)[rows][labelled],
+            "attribute": [name] * len(labelled),
+            "label": labels[labelled],
+            "value": values[labelled],
+            "confidence": confidence[labelled],
+            "published": published[labelled],
+            "learnable": np.isin(labels[labelled].astype(str), known),
+        },
+        schema=ROWS,
+    )
+
+
+def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
+    return {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
+
+
+def _score_attribute(model: Model, name: str, table: pa.Table) -> dict[str, Any]:
+    certificates = model.certificates[name]
+    own = certificates.own
+    score: dict[str, Any] = {
+        "n": 0,
+        "threshold": _least_threshold(own),
+        "precision": own.precision,
+        "confidence": own.confidence,
+        "certificate": own.sentence(),
+        "all_together": {"coverage": certificates.together.coverage, "certificate": certificates.together.sentence()},
+        "head_id": model.head_id(name),
+        "training": model.reports[name],
+    }
+    if not table.num_rows:
+        return score | {"accuracy": None, "macro_f1": None, "coverage": None, "published_accuracy": None, "values": {}}
+    columns = _columns(table)
+    right = columns["label"] == columns["value"]
+    learnable, published = columns["learnable"], columns["published"]
+    families = columns["family_id"]
+    values = _per_value(columns, model.predictor.grammar.values[name], certificates.values)
+    tested = [value for value in values.values() if value["n"]]
+    return score | {
+        "n": int(learnable.sum()),
+        "n_rare": int((~learnable).sum()),
+        "accuracy": _mean(right[learnable]),
+        "accuracy_interval": _interval(right[learnable], families[learnable]),
+        "macro_f1": _mean(np.array([value["f1"] for value in tested])),
+        "coverage": _mean(published),
+        "coverage_interval": _interval(published, families),
+        "published": int(published.sum()),
+        "published_accuracy": _mean(right[published]),
+        "published_interval": _interval(right[published], families[published]),
+        "values": values,
+    }
+
+
+def _per_value(
+    columns: Mapping[str, NDArray[Any]], known: Sequence[str], certificates: Mapping[str, Certificate]
+) -> dict[str, Any]:
+    """Counts and rates of each learnable value, over the rows whose label is learnable."""
+    label, value = (columns[name][columns["learnable"]] for name in ("label", "value"))
+    scores = {}
+    for one in known:
+        n, given = int((label == one).sum()), int((value == one).sum())
+        hits = int(((label == one) & (value == one)).sum())
+        scores[one] = {
+            "n": n,
+            "precision": hits / given if given else None,
+            "recall": hits / n if n else None,
+            "f1": 2 * hits / (n + given) if n + given else None,
+            "certificate": certificates[one].sentence() if one in certificates else None,
+        }
+    return scores
+
+
+def _score_products(model: Model, tables: Mapping[str, pa.Table]) -> dict[str, Any]:
+    """Whole products: only those labelled in every attribute count, and all of it must be right."""
+    right: dict[str, list[bool]] = {}
+    confidence: dict[str, float] = {}
+    family: dict[str, str] = {}
+    for table in tables.values():
+        for row in table.to_pylist():
+            right.setdefault(row["sku"], []).append(row["label"] == row["value"])
+            confidence[row["sku"]] = min(confidence.get(row["sku"], 1.0), row["confidence"])
+            family[row["sku"]] = row["family_id"]
+    skus = [sku for sku, answers in right.items() if len(answers) == len(tables)]
+    if not skus or model.product is None:
+        return {"n": len(skus), "coverage": None, "published_accuracy": None}
+    score = np.array([confidence[sku] for sku in skus])
+    correct = np.array([all(right[sku]) for sku in skus])
+    published = model.product.rule.published([WHOLE_PRODUCT] * len(skus), score)
+    families = np.array([family[sku] for sku in skus])
+    return {
+        "n": len(skus),
+        "accuracy": _mean(correct),
+        "coverage": _mean(published),
+        "published": int(published.sum()),
+        "published_accuracy": _mean(correct[published]),
+        "published_interval": _interval(correct[published], families[published]),
+        "certificate": model.product.sentence(),
+    }
+
+
+def _grammar(model: Model, decided: Mapping[str, Any]) -> dict[str, Any]:
+    """Contradictions per 1,000 products in the answers (none, by construction)."""
+    grammar = model.predictor.grammar
+    values = {name: [grammar.values[name][i] for i in one.value_index] for name, one in decided.items()}
+    n = len(next(iter(values.values())))
+    return {"products": n, "contradictions_per_1000": 1000 * grammar.contradictions(values) / max(1, n)}
+
+
+def _least_threshold(certificate: Certificate) -> float | None:
+    """The lowest confidence that is published, over the values; None where nothing is."""
+    rule = certificate.rule
+    if rule.level is None or not rule.offsets:
+        return None
+    thresholds = [threshold for value in rule.offsets if (threshold := rule.threshold(value)) is not None]
+    return min(thresholds, default=None)
+
+
+def _mean(flags: NDArray[Any]) -> float | None:
+    return float(np.mean(flags)) if len(flags) else None
+
+
+def _interval(flags: NDArray[Any], families: NDArray[Any]) -> list[float] | None:
+    if len(flags) < 2:
+        return None
+    return bootstrap(lambda rows: float(flags[rows].mean()), families)

@@ -1,0 +1,192 @@
+"""Plan a publishing rule on out-of-fold answers of train: offsets, who may publish, and the levels to test.
+
+Nothing here reads a calibrate label, so whatever is chosen cannot break the certificate; it only decides how much a
+proof can publish.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, log
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+from scipy.stats import binom
+
+from vitrine.learn.answers import Answers, Bools, Floats, Strings
+
+MIN_PREDICTIONS = 20  # out-of-fold families a value needs before it may be published
+MAX_LEVELS = 50
+OFFSET_SPREAD = 1.0  # prior standard deviation of a value's offset, in log-odds
+LIKELY = 0.8  # power at which a number of labels is called enough
+
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Publish an answer when log-odds(confidence) ≥ offsets[value] + level; a value without offset is never published.
+
+    `level` None publishes nothing. A looser (smaller) level publishes all that a stricter one does.
+    """
+
+    offsets: Mapping[str, float]
+    level: float | None
+
+    def threshold(self, value: str) -> float | None:
+        """The smallest confidence with which a value is published, None where it never is."""
+        if self.level is None or value not in self.offsets:
+            return None
+        return float(expit(self.offsets[value] + self.level))
+
+    def published(self, values: Strings, confidence: Floats) -> Bools:
+        """Which of n answers are published; the others go to review."""
+        if self.level is None:
+            return np.zeros(len(values), dtype=np.bool_)
+        return score(values, confidence, self.offsets) >= self.level
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What train alone decides: the offsets of publishable values, the levels to test (first to last, each looser),
+    and how many calibrate families would probably be enough (None: no number would, with these answers)."""
+
+    offsets: Mapping[str, float]
+    levels: tuple[float, ...]
+    labels_needed: int | None
+
+
+def score(values: Strings, confidence: Floats, offsets: Mapping[str, float]) -> Floats:
+    """Log-odds of the confidence minus the value's offset; minus infinity where the value may not publish."""
+    offset = np.array([offsets.get(value, np.inf) for value in values], dtype=np.float64)
+    return _log_odds(confidence) - offset
+
+
+def _log_odds(confidence: Floats) -> Floats:
+    return np.asarray(logit(np.clip(confidence, 1e-9, 1 - 1e-9)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """Risk and coverage by score on train: `coverage` and `risk` (the error of what is published) of publishing down
+    to each of the finite `scores`, which fall."""
+
+    scores: Floats
+    coverage: Floats
+    risk: Floats
+
+    @classmethod
+    def of(cls, answers: Answers, scores: Floats, weight: Floats) -> "_Curve":
+        order = np.argsort(-scores, kind="stable")  # ties stay in the order of skus
+        order = order[np.isfinite(scores[order])]
+        last_of_ties = np.append(np.diff(scores[order]) != 0, True) if len(order) else np.zeros(0, dtype=bool)
+        published = weight[order].cumsum()
+        errors = (weight * ~answers.correct)[order].cumsum()
+        # half an error more, so that a short clean start is not taken for perfect
+        risk = (errors + 0.5) / (published + 1)
+        keep = order[last_of_ties]
+        return cls(scores[keep], published[last_of_ties] / weight.sum(), risk[last_of_ties])
+
+    def at(self, coverage: float) -> int:
+        """Index of the strictest score that publishes at least this share."""
+        return min(int(np.searchsorted(self.coverage, coverage - 1e-12)), len(self.coverage) - 1)
+
+
+def plan(train: Answers, n_families: int, alpha: float, delta: float) -> Plan:
+    if not len(train.sku):
+        return Plan({}, (), None)
+    _, inverse, sizes = np.unique(train.family.astype(str), return_inverse=True, return_counts=True)
+    weight = 1.0 / sizes[inverse]
+    offsets = _offsets(train, weight)
+    levels: tuple[float, ...] = ()
+    for _ in range(2):
+        curve = _Curve.of(train, score(train.value, train.confidence, offsets), weight)
+        levels = _levels(curve, n_families, alpha, delta)
+        if not levels:
+            break
+        offsets = _publishable(train, weight, offsets, levels[0], alpha)
+    return Plan(offsets, levels, _labels_needed(curve, alpha, delta))
+
+
+def _offsets(train: Answers, weight: Floats) -> dict[str, float]:
+    """Per value, how much more log-odds of confidence it takes to be as often right as the average value.
+
+    Logistic regression of being right on the log-odds, with an intercept for each value that is shrunk to the common
+    one: the marginal error at a level is then alike for all values, which publishes most at a given total error.
+    """
+    values, index = np.unique(train.value.astype(str), return_inverse=True)
+    enough = np.bincount(index, weight) >= MIN_PREDICTIONS
+    rows = train.confidence >= 0.5  # the doubtful end says little about the end that is published
+    x, right, v, w = _log_odds(train.confidence)[rows], train.correct[rows], index[rows], weight[rows]
+
+    def objective(theta: Floats) -> tuple[float, Floats]:
+        slope, common, own = theta[0], theta[1], theta[2:]
+        q = slope * x + common + own[v]
+        loss = (w * np.logaddexp(0, np.where(right, -q, q))).sum()
+        loss += 0.5 * (own @ own) / OFFSET_SPREAD**2 + 2.0 * (slope - 1) ** 2
+        g = w * (expit(q) - right)
+        own_slope = np.bincount(v, g, len(values)) + own / OFFSET_SPREAD**2
+        return float(loss), np.concatenate([[(g * x).sum() + 4.0 * (slope - 1), g.sum()], own_slope])
+
+    theta = minimize(objective, np.r_[1.0, 0.0, np.zeros(len(values))], jac=True, method="L-BFGS-B").x
+    fitted = -theta[2:] / max(theta[0], 0.2)
+    return {str(value): float(o) for value, o, keep in zip(values, fitted, enough, strict=True) if keep}
+
+
+def _publishable(
+    train: Answers, weight: Floats, offsets: Mapping[str, float], level: float, alpha: float
+) -> dict[str, float]:
+    """The offsets without the values that are wrong too often out of fold even at the strictest level tested."""
+    published = score(train.value, train.confidence, offsets) >= level
+    kept = {}
+    for value, offset in offsets.items():
+        rows = published & (train.value == value)
+        if (weight[rows] * ~train.correct[rows]).sum() <= alpha * weight[rows].sum():
+            kept[value] = offset
+    return kept
+
+
+def _levels(curve: _Curve, n_families: int, alpha: float, delta: float) -> tuple[float, ...]:
+    """From where rejection is most likely on train to where it is hopeless, evenly in coverage.
+
+    Never below the fewest families that could prove anything, all of them right: ln(delta) / ln(1 - alpha).
+    """
+    fewest = ceil(log(delta) / log(1 - alpha))
+    if not n_families or not len(curve.scores) or curve.coverage[-1] * n_families < fewest:
+        return ()
+    candidates = np.linspace(fewest / n_families, curve.coverage[-1], 101)
+    at = [curve.at(c) for c in candidates]
+    power = np.array([_power(round(curve.coverage[i] * n_families), curve.risk[i], alpha, delta) for i in at])
+    start = int(power.argmax())
+    hopeful = np.flatnonzero(power >= 0.02)
+    end = min(max(start, int(hopeful.max(initial=0)) + 2), len(candidates) - 1)
+    shares = np.linspace(candidates[start], candidates[end], MAX_LEVELS)
+    return tuple(float(s) for s in dict.fromkeys(curve.scores[curve.at(c)] for c in shares))
+
+
+def _power(n: int, risk: float, alpha: float, delta: float) -> float:
+    """Probability that n published families with this error reject "the error is above alpha"."""
+    allowed = binom.ppf(delta, n, alpha)
+    if binom.cdf(allowed, n, alpha) > delta:
+        allowed -= 1
+    return float(binom.cdf(allowed, n, risk)) if allowed >= 0 else 0.0
+
+
+def _labels_needed(curve: _Curve, alpha: float, delta: float) -> int | None:
+    """Calibrate families after which some level would probably be proven, by the out-of-fold error of each level."""
+    needed = []
+    for coverage in np.linspace(0.02, 1.0, 50):
+        i = curve.at(coverage) if len(curve.scores) else -1
+        if i >= 0 and curve.risk[i] < alpha:
+            published = _smallest_n(float(curve.risk[i]), alpha, delta)
+            needed.append(ceil(published / curve.coverage[i]))
+    return min(needed) if needed else None
+
+
+def _smallest_n(risk: float, alpha: float, delta: float) -> int:
+    low = high = ceil(log(delta) / log(1 - alpha))
+    while _power(high, risk, alpha, delta) < LIKELY:
+        low, high = high, high * 2
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        low, high = (low, middle) if _power(middle, risk, alpha, delta) >= LIKELY else (middle, high)
+    return high

@@ -1,0 +1,164 @@
+"""Train, evaluate, promote and roll back inside a workspace: the stages joined with the stores and MLflow."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from vitrine.errors import NotFound
+from vitrine.learn.evaluate import evaluate
+from vitrine.learn.leak_tax import leak_tax
+from vitrine.learn.promote import champion_of, compare, promote, roll_back
+from vitrine.learn.train import Trained, train
+
+if TYPE_CHECKING:
+    from vitrine.workspace import Workspace
+
+Progress = Callable[[int, int], None]
+_REGISTERED = "vitrine"
+
+
+def run_training(
+    workspace: "Workspace", *, attributes: Sequence[str] | None, on_embed: Progress, on_train: Progress
+) -> dict[str, Any]:
+    """Freeze, embed, train, certify, keep, log; the first model becomes the champion. Returns the report."""
+    from vitrine.tracking import CHALLENGER, CHAMPION
+
+    dataset = workspace.freeze()
+    take = workspace.take(dataset, on_progress=on_embed)
+    trained = train(
+        dataset,
+        workspace.taxonomy,
+        take,
+        embedder_id=workspace.embedder.id,
+        blocks=[(block.start, block.stop) for block in workspace.embedder.blocks],
+        settings=workspace.settings.learn,
+        attributes=attributes,
+        on_progress=on_train,
+    )
+    model = trained.model
+    folder = workspace.save_model(model)
+    run_id = workspace.tracker.log(
+        f"train {model.model_id}",
+        parameters={"dataset": model.dataset_id, "embedder": model.embedder_id, **workspace.settings.learn.model_dump()},
+        metrics=_training_metrics(trained),
+        folder=folder,
+    )
+    first = champion_of(workspace.catalog) is None
+    alias = CHAMPION if first else CHALLENGER
+    workspace.tracker.register(_REGISTERED, run_id, alias=alias, tags={"model_id": model.model_id})
+    if first:
+        promote(workspace.catalog, model.model_id, None)
+    return _training_report(trained, champion=first or champion_of(workspace.catalog) == model.model_id)
+
+
+def run_evaluation(
+    workspace: "Workspace", model_id: str | None, *, on_progress: Progress
+) -> dict[str, Any]:
+    """Evaluate a model (the one trained last by default), keep its answers, scorecard and report; returns the scorecard."""
+    from vitrine.learn.report import write_report
+
+    model = workspace.model(model_id or workspace.newest_model())
+    dataset = workspace.dataset(model.dataset_id)
+    take = workspace.take(dataset, on_progress=on_progress)
+    tax = leak_tax(model, dataset, take, workspace.settings.learn)
+    uses = workspace.count_test_use(model)
+    evaluation = evaluate(model, dataset, take, test_uses=uses, leak_tax=tax)
+    pq.write_table(evaluation.rows, workspace.evaluation_path(model.model_id, "parquet"))
+    scorecard = evaluation.scorecard
+    text = json.dumps(scorecard, ensure_ascii=False, indent=1, default=float)
+    workspace.evaluation_path(model.model_id, "json").write_text(text, encoding="utf-8")
+    write_report(workspace, scorecard, evaluation.rows, workspace.evaluation_path(model.model_id, "html"))
+    workspace.tracker.log(
+        f"evaluate {model.model_id}",
+        parameters={"model": model.model_id, "dataset": dataset.dataset_id, "test_uses": uses},
+        metrics=_test_metrics(scorecard),
+    )
+    return scorecard
+
+
+def run_promotion(workspace: "Workspace", model_id: str | None) -> dict[str, Any]:
+    """Promote a model (the one trained last by default) if it is proven better on the champion's test rows.
+
+    The champion is evaluated on the challenger's test part where it was not yet. Raises Refused without proof.
+    """
+    from vitrine.tracking import CHAMPION
+
+    challenger = model_id or workspace.newest_model()
+    champion = champion_of(workspace.catalog)
+    comparison = None
+    if champion is not None and champion != challenger:
+        rows = [_rows_of(workspace, one) for one in (challenger, champion)]
+        comparison = compare(rows[0], rows[1], names=(challenger, champion))
+    entry = promote(workspace.catalog, challenger, comparison)
+    workspace.tracker.point(_REGISTERED, CHAMPION, "model_id", challenger)
+    return asdict(entry)
+
+
+def run_rollback(workspace: "Workspace") -> dict[str, Any]:
+    """Go back to the champion before."""
+    from vitrine.tracking import CHAMPION
+
+    entry = roll_back(workspace.catalog)
+    workspace.tracker.point(_REGISTERED, CHAMPION, "model_id", entry.model_id)
+    return asdict(entry)
+
+
+def _rows_of(workspace: "Workspace", model_id: str) -> Any:
+    try:
+        return workspace.evaluation_rows(model_id)
+    except NotFound:
+        run_evaluation(workspace, model_id, on_progress=lambda done, total: None)
+        return workspace.evaluation_rows(model_id)
+
+
+def _training_report(trained: Trained, *, champion: bool) -> dict[str, Any]:
+    model = trained.model
+    attributes = {}
+    for name, certificates in model.certificates.items():
+        chosen = next(one for one in model.reports[name] if one["chosen"])
+        attributes[name] = {
+            **chosen,
+            "coverage": certificates.own.coverage,
+            "certificate": certificates.own.sentence(),
+            "coverage_all_together": certificates.together.coverage,
+            "tried": model.reports[name],
+        }
+    sentences = [one.own.sentence() for one in model.certificates.values()]
+    if model.product:
+        sentences.append(model.product.sentence())
+    return {
+        "model": model.model_id,
+        "dataset": model.dataset_id,
+        "champion": champion,
+        "attributes": attributes,
+        "certificates": sentences,
+        "left_out": dict(trained.left_out),
+    }
+
+
+def _training_metrics(trained: Trained) -> dict[str, float]:
+    metrics = {}
+    for name, report in trained.model.reports.items():
+        chosen = next(one for one in report if one["chosen"])
+        key = _metric_name(name)
+        metrics[f"oof_accuracy.{key}"] = chosen["accuracy"]
+        metrics[f"oof_macro_f1.{key}"] = chosen["macro_f1"]
+        metrics[f"certified_coverage.{key}"] = trained.model.certificates[name].own.coverage
+    return metrics
+
+
+def _test_metrics(scorecard: dict[str, Any]) -> dict[str, float]:
+    metrics = {}
+    for name, score in scorecard["attributes"].items():
+        for figure in ("accuracy", "macro_f1", "coverage", "published_accuracy"):
+            if score[figure] is not None:
+                metrics[f"test_{figure}.{_metric_name(name)}"] = score[figure]
+    return metrics
+
+
+def _metric_name(attribute: str) -> str:
+    """MLflow allows only some characters in a metric's name."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in attribute)

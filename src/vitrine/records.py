@@ -1,0 +1,232 @@
+"""What flows between the rooms: one frozen record each, and the Arrow schema that the same record has in bulk.
+
+>>> from vitrine.records import Label, schema
+>>> schema(Label).names
+['sku', 'attribute', 'value', 'source', 'batch', 'recorded_at']
+"""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from vitrine.errors import InputError
+
+
+def now() -> datetime:
+    """This moment in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One article of the catalog; `sku` is its key."""
+
+    sku: str
+    style_id: str | None
+    name: str | None
+    description: str | None
+    brand: str | None
+    price: float | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo; `photo_id` is the SHA-256 of the bytes received, sizes are in pixels and bytes."""
+
+    photo_id: str
+    cleaning_id: str
+    width: int
+    height: int
+    width_before: int
+    height_before: int
+    bytes_before: int
+    bytes_after: int
+    steps: str
+    contrast: float
+    sharpness: float
+    fingerprint: bytes
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPhoto:
+    """A photo shows a product; one photo can stand under several. `source_version` changes when the file does."""
+
+    sku: str
+    photo_id: str
+    source: str
+    source_version: str
+    view: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a person or a supplier says; `batch` is the table or session that said it. Labels only grow."""
+
+    sku: str
+    attribute: str
+    value: str
+    source: str
+    batch: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A row, cell or file that was not used, with everything needed to mend it."""
+
+    place: str
+    row: int
+    code: str
+    sku: str | None
+    value: str
+    reason: str
+    batch: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Two photos that show the same picture; `score` in 0..1 is how alike their foregrounds are."""
+
+    photo_a: str
+    photo_b: str
+    kind: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A product's family and the part (train, calibrate, test) that the family was placed in."""
+
+    sku: str
+    family_id: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A product whose part changed because a new photo tied two families."""
+
+    sku: str
+    from_part: str
+    to_part: str
+    reason: str
+    moved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The model's final answer for one attribute of one product; keyed by (sku, attribute, head_id)."""
+
+    sku: str
+    attribute: str
+    value: str
+    confidence: float
+    decision: str
+    alternatives: str
+    head_id: str
+    model_id: str
+    run_id: str
+    predicted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A trained model (all heads that decide together) and where its files lie."""
+
+    model_id: str
+    dataset_id: str
+    embedder_id: str
+    taxonomy_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One entry of the champion history; the last entry is the champion of today."""
+
+    position: int
+    model_id: str
+    replaces: str | None
+    action: str
+    evidence: str
+    promoted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TestUse:
+    """One look at the test part, counted and shown."""
+
+    model_id: str
+    dataset_id: str
+    used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check saw; `severity` is error, warning or note."""
+
+    code: str
+    severity: str
+    product: str | None
+    photo: str | None
+    message: str
+
+
+_ARROW: dict[object, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bytes: pa.binary(),
+    datetime: pa.timestamp("us", tz="UTC"),
+}
+
+
+def schema(record: type) -> pa.Schema:
+    """The Arrow schema of a record: same names, same order, nullable where the record says `| None`."""
+    fields = []
+    for name, annotation in typing.get_type_hints(record).items():
+        arguments = typing.get_args(annotation)
+        nullable = type(None) in arguments
+        plain = next(a for a in arguments if a is not type(None)) if nullable else annotation
+        fields.append(pa.field(name, _ARROW[plain], nullable=nullable))
+    return pa.schema(fields)
+
+
+def to_table(record: type, rows: typing.Sequence[object]) -> pa.Table:
+    """Records in bulk; an empty sequence gives an empty table with the right columns."""
+    columns = [f.name for f in dataclasses.fields(record)]
+    arrays = {name: [getattr(row, name) for row in rows] for name in columns}
+    return pa.table(arrays, schema=schema(record))
+
+
+def check_table(table: pa.Table, record: type, *, key: tuple[str, ...], where: str) -> pa.Table:
+    """Let a table through a stage's door: columns, types, nulls and a unique key, or an InputError naming the first bad row."""
+    wanted = schema(record)
+    missing = [name for name in wanted.names if name not in table.column_names]
+    if missing:
+        raise InputError(f"{where}: column '{missing[0]}' is missing (there are: {', '.join(table.column_names)})")
+    try:
+        table = table.select(wanted.names).cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        raise InputError(f"{where}: {error}") from None
+    for column in wanted:
+        nulls = table.column(column.name).is_null()
+        if not column.nullable and table.column(column.name).null_count:
+            raise InputError(f"{where}: row {nulls.to_pylist().index(True)}: '{column.name}' is empty")
+    _check_unique(table, key, where)
+    return table
+
+
+def _check_unique(table: pa.Table, key: tuple[str, ...], where: str) -> None:
+    counts = table.group_by(list(key)).aggregate([([], "count_all")])
+    twice = counts.filter(pa.compute.greater(counts.column("count_all"), 1))
+    if twice.num_rows:
+        first = twice.slice(0, 1).to_pylist()[0]
+        values = ", ".join(f"{name} = {first[name]!r}" for name in key)
+        raise InputError(f"{where}: {first['count_all']} rows have the key {values}")

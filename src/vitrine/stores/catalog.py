@@ -1,0 +1,164 @@
+"""The catalog: what is known about products, photos, labels and predictions, in SQLite or PostgreSQL."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from vitrine.errors import MissingPart, StorageError
+
+Row = Mapping[str, Any]
+_CHUNK = 2_000
+
+
+class Catalog:
+    """An open catalog, migrated to this version's schema; every write is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database at an SQLAlchemy `url`, creating or migrating it as needed."""
+        self.url = url
+        self._engine = _engine(url)
+        with self._failures():
+            _migrate(self._engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """All or nothing: what is written inside is there after the block, or none of it is."""
+        with self._failures(), self._engine.begin() as connection:
+            yield connection
+
+    def add(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
+        """Insert records or mappings whose key is new and leave the others alone; returns how many were new."""
+        return self._write(table, rows, connection, replace=False)
+
+    def put(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
+        """Insert records or mappings, replacing those with the same key; returns how many were written."""
+        return self._write(table, rows, connection, replace=True)
+
+    def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
+        """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
+        select = sa.select(query) if isinstance(query, sa.Table) else query
+        fields = [pa.field(c.name, _arrow_type(c.type)) for c in select.selected_columns]
+        with self._failures(), self._engine.connect() as connection:
+            result = connection.execution_options(yield_per=50_000).execute(select)
+            batches = [_batch(rows, fields) for rows in result.partitions()]
+        return pa.Table.from_batches(batches, schema=pa.schema(fields))
+
+    def count(self, query: sa.Select[Any] | sa.Table) -> int:
+        """How many rows a table or query has."""
+        source = query if isinstance(query, sa.Table) else query.subquery()
+        with self._failures(), self._engine.connect() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(source)) or 0)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _write(self, table: sa.Table, rows: Sequence[Any], connection: sa.Connection | None, replace: bool) -> int:
+        if connection is None:
+            with self.transaction() as own:
+                return self._write(table, rows, own, replace)
+        statement = _insert_statement(table, self._engine.dialect.name, replace)
+        iterator = iter(rows)
+        written = 0
+        while chunk := [_mapping(row) for row in islice(iterator, _CHUNK)]:
+            written += connection.execute(statement, chunk).rowcount
+        return written
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Storage failures become errors that say what to do; mistakes in our own statements stay as they are."""
+        try:
+            yield
+        except OperationalError as error:
+            cause = str(error.orig)
+            if "full" in cause or "disk I/O" in cause:
+                raise StorageError(
+                    f"the catalog {self._shown} could not be written: {cause}",
+                    hint="free some space and run the same command again; it continues where it stopped",
+                ) from error
+            raise StorageError(f"the catalog {self._shown} could not be used: {cause}") from error
+        except DatabaseError as error:
+            if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+                raise StorageError(
+                    f"the catalog {self._shown} is damaged: {error.orig}",
+                    hint="restore it from a backup, or move it away and ingest again",
+                ) from error
+            raise
+
+    @property
+    def _shown(self) -> str:
+        return self._engine.url.render_as_string(hide_password=True)
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        raise MissingPart(f"catalog URL '{url}' cannot be used: {error}", hint="sqlite:///path/to/file") from None
+    except ModuleNotFoundError as error:
+        raise MissingPart(f"the database driver {error.name} is not installed", hint=f"pip install {error.name}") from None
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _configure_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _migrate(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _insert_statement(table: sa.Table, dialect: str, replace: bool) -> Any:
+    keys = [column.name for column in table.primary_key]
+    insert = (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table)
+    if not replace:
+        return insert.on_conflict_do_nothing(index_elements=keys)
+    kept = [*keys, "added_at"]  # when a thing first came in does not change because it came in again
+    others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in kept}
+    return insert.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def _mapping(row: Any) -> Row:
+    if isinstance(row, Mapping):
+        return row
+    return {f.name: getattr(row, f.name) for f in dataclasses.fields(row)}
+
+
+def _batch(rows: Sequence[Sequence[Any]], fields: list[pa.Field]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True) if rows else ([] for _ in fields)
+    arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, fields, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
+    if isinstance(kind, sa.Integer):
+        return pa.int64()
+    if isinstance(kind, sa.Float):
+        return pa.float64()
+    if isinstance(kind, sa.DateTime):
+        return pa.timestamp("us", tz="UTC")
+    if isinstance(kind, sa.LargeBinary):
+        return pa.binary()
+    return pa.string()

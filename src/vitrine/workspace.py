@@ -1,0 +1,268 @@
+"""A workspace: the folder that holds a catalog and its models; the Python API, and the only place that builds stores.
+
+>>> import vitrine
+>>> vitrine.open("/no/such/workspace")
+Traceback (most recent call last):
+...
+vitrine.errors.NotFound: /no/such/workspace is no Vitrine workspace: it has no vitrine.toml
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from vitrine import classify, config, taxonomy
+from vitrine.embed.embedder import Embedder
+from vitrine.embed.embeddings import Embeddings, embed_missing
+from vitrine.errors import InputError, NotFound, StorageError
+from vitrine.intake.clean import Cleaning
+from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
+from vitrine.intake.items import Items
+from vitrine.intake.labels import current_labels
+from vitrine.intake.photo import read_photo
+from vitrine.intake.source import PhotoSource
+from vitrine.learn import dataset as datasets
+from vitrine.learn import model as models
+from vitrine.learn.fuse import fuse
+from vitrine.learn.promote import champion_of
+from vitrine.records import ModelRecord, TestUse, now
+from vitrine.stores import schema
+from vitrine.stores.blobs import Blobs
+from vitrine.stores.catalog import Catalog
+
+if TYPE_CHECKING:
+    from vitrine.tracking import Tracker
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+class Workspace:
+    """An opened workspace; make one with `vitrine.open(folder)`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.settings = config.load(self.folder)
+        self.cleaning = Cleaning(**self.settings.cleaning.model_dump())
+
+    # what it is made of
+
+    @cached_property
+    def taxonomy(self) -> taxonomy.Taxonomy:
+        """The taxonomy as `taxonomy.toml` says now."""
+        return taxonomy.load(self.folder / "taxonomy.toml")
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog, migrated to this version."""
+        (self.folder / ".vitrine").mkdir(exist_ok=True)
+        return Catalog(self._inside(self.settings.storage.catalog))
+
+    @cached_property
+    def photos(self) -> Blobs:
+        """The cleaned photos."""
+        url = self.settings.storage.photos
+        return Blobs(url if "://" in url else str(self.folder / url))
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What turns photos into vectors, as the settings say."""
+        from vitrine.embed.build import build
+
+        return build(self.settings.embedder, folder=self.folder)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """The vectors kept so far, of this embedder on photos cleaned as now."""
+        identity = f"{self.embedder.id}+{self.cleaning.contract_id}"
+        return Embeddings(self.data / "embeddings", identity, self.embedder.dim)
+
+    @cached_property
+    def tracker(self) -> "Tracker":
+        """MLflow; imported only where something is logged, because that takes seconds."""
+        from vitrine.tracking import Tracker
+
+        return Tracker(self._inside(self.settings.storage.tracking), self.data / "mlflow")
+
+    @property
+    def data(self) -> Path:
+        """Where Vitrine keeps its files; nothing in it is meant to be edited."""
+        return self.folder / ".vitrine"
+
+    # photos and vectors
+
+    def ingest(
+        self, items: Items, source: PhotoSource, *, place: str, on_progress: Progress = _silent
+    ) -> IngestReport:
+        """Bring products and photos in (see `vitrine.intake.ingest`)."""
+        return ingest(
+            items,
+            source,
+            catalog=self.catalog,
+            blobs=self.photos,
+            cleaning=self.cleaning,
+            place=place,
+            on_progress=on_progress,
+        )
+
+    def pixels(self, photo_id: str) -> NDArray[np.uint8]:
+        """The cleaned photo as (height, width, 3) RGB."""
+        return np.asarray(read_photo(self.photos.get(blob_key(photo_id, self.cleaning))).image)
+
+    def embed(self, photo_ids: Sequence[str], *, on_progress: Progress = _silent) -> Embeddings:
+        """Make sure that these photos have vectors; those that have are not computed again."""
+        missing = self.embeddings.missing(photo_ids)
+        report = embed_missing(missing, self.pixels, self.embedder, self.embeddings, on_progress=on_progress)
+        if report.failed:
+            photo_id, reason = report.failed[0]
+            raise StorageError(
+                f"{len(report.failed)} cleaned photos could not be read, the first is {photo_id}: {reason}",
+                hint="run vitrine ingest again: it brings missing photos back",
+            )
+        return self.embeddings
+
+    # learning
+
+    def freeze(self) -> datasets.Dataset:
+        """Freeze what is labelled now (see `vitrine.learn.dataset`)."""
+        return datasets.freeze(
+            self.catalog, self.taxonomy, self.data / "datasets", salt=self.settings.learn.salt
+        )
+
+    def take(
+        self, dataset: datasets.Dataset, *, on_progress: Progress = _silent
+    ) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """A function from row numbers of `dataset` to fused vectors; embeds what is missing first."""
+        photos_of: list[list[str]] = dataset.table.column("photo_ids").to_pylist()
+        self.embed(sorted({photo for photos in photos_of for photo in photos}), on_progress=on_progress)
+        return lambda rows: fuse([photos_of[row] for row in rows], self.embeddings)
+
+    def save_model(self, model: models.Model) -> Path:
+        """Keep a model's files and enter it in the catalog."""
+        path = models.save(model, self.data / "models")
+        record = ModelRecord(model.model_id, model.dataset_id, model.embedder_id, model.taxonomy_id, now())
+        self.catalog.add(schema.models, [record])
+        return path
+
+    def model(self, model_id: str | None = None) -> models.Model:
+        """A model by id, by default the champion; NotFound when none was trained."""
+        chosen = model_id or champion_of(self.catalog)
+        if chosen is None:
+            raise NotFound("there is no champion yet", hint="vitrine train makes the first one")
+        model = models.load(chosen, self.data / "models", self.taxonomy)
+        model.check_embedder(self.embedder.id)
+        return model
+
+    def newest_model(self) -> str:
+        """The id of the model trained last; NotFound when none was trained."""
+        table = schema.models
+        query = sa.select(table.c.model_id).order_by(table.c.created_at.desc(), table.c.model_id).limit(1)
+        found = self.catalog.read(query).column("model_id").to_pylist()
+        if not found:
+            raise NotFound("there is no model yet", hint="vitrine train makes one")
+        return str(found[0])
+
+    def dataset(self, dataset_id: str) -> datasets.Dataset:
+        """A data set by id."""
+        return datasets.load(dataset_id, self.data / "datasets")
+
+    def count_test_use(self, model: models.Model) -> int:
+        """Enter one more look at the test part of the model's data set; returns how many there were."""
+        self.catalog.add(schema.test_uses, [TestUse(model.model_id, model.dataset_id, now())])
+        table = schema.test_uses
+        return self.catalog.count(sa.select(table).where(table.c.dataset_id == model.dataset_id))
+
+    def evaluation_path(self, model_id: str, ending: str) -> Path:
+        """Where the stored answers (`parquet`), scorecard (`json`) or report (`html`) of an evaluation lie."""
+        folder = self.data / "evaluations"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{model_id}.{ending}"
+
+    def evaluation_rows(self, model_id: str) -> pa.Table:
+        """The stored test answers of a model; NotFound when it was not evaluated."""
+        path = self.evaluation_path(model_id, "parquet")
+        if not path.exists():
+            raise NotFound(f"{model_id} was not evaluated yet", hint=f"vitrine evaluate --model {model_id}")
+        return pq.read_table(path)
+
+    # answers
+
+    def classify(self, *, on_progress: Progress = _silent) -> classify.ClassifyReport:
+        """The champion's answers for all products (see `vitrine.classify`)."""
+        return classify.classify(
+            self.model(),
+            classify.products_with_photos(self.catalog),
+            self.embed,
+            catalog=self.catalog,
+            folder=self.data / "runs",
+            on_progress=on_progress,
+        )
+
+    def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
+        """Attributes of one new photo from its bytes, without keeping it.
+
+        The same road as a batch: clean, embed, decide. Raises UnreadablePhoto.
+        """
+        photo, cleaned = describe_photo(data, self.cleaning)
+        pixels = np.asarray(read_photo(cleaned).image)
+        vectors = self.embedder.embed([pixels])
+        answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
+        rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
+        return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
+
+    @cached_property
+    def _champion(self) -> models.Model:
+        return self.model()
+
+    # reading
+
+    def products(self) -> pa.Table:
+        """All products."""
+        return self.catalog.read(schema.products)
+
+    def labels(self) -> pa.Table:
+        """The labels that hold now: sku, attribute, value, source, conflict."""
+        return current_labels(self.catalog.read(schema.labels))
+
+    def predictions(self, *, attribute: str | None = None) -> pa.Table:
+        """The champion's predictions (schema `vitrine.records.Prediction`), of all attributes or one."""
+        table = schema.predictions
+        query = sa.select(table).where(table.c.model_id == champion_of(self.catalog))
+        if attribute is not None:
+            query = query.where(table.c.attribute == self.taxonomy.attribute(attribute).name)
+        return self.catalog.read(query)
+
+    def _inside(self, url: str) -> str:
+        """`sqlite:///relative` is relative to the workspace, not to where the command was called."""
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            return prefix + str(self.folder / url.removeprefix(prefix))
+        return url
+
+
+def open(folder: str | Path = ".") -> Workspace:
+    """Open the workspace in `folder`; NotFound when there is none."""
+    return Workspace(Path(folder))
+
+
+def create(folder: Path, taxonomy_text: str, changes: dict[str, dict[str, Any]], *, force: bool = False) -> Workspace:
+    """Write `vitrine.toml` and `taxonomy.toml` into `folder` and open it; InputError when they are there already."""
+    for name in (config.FILE, "taxonomy.toml"):
+        if (folder / name).exists() and not force:
+            raise InputError(f"{folder / name} exists already", hint="edit it, or replace it with --force")
+    taxonomy.parse(taxonomy_text)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "taxonomy.toml").write_text(taxonomy_text, encoding="utf-8")
+    config.write(folder, changes)
+    return Workspace(folder)
