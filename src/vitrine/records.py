@@ -35,7 +35,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo; `photo_id` is the SHA-256 of the bytes received, sizes are in pixels and bytes."""
+    """One photo; `photo_id` is the SHA-256 of the bytes received, sizes are in pixels and bytes.
+
+    `compared` says whether it was searched for twins.
+    """
 
     photo_id: str
     cleaning_id: str
@@ -49,6 +52,7 @@ class Photo:
     contrast: float
     sharpness: float
     fingerprint: bytes
+    compared: bool
     added_at: datetime
 
 
@@ -183,6 +187,7 @@ _ARROW: dict[object, pa.DataType] = {
     int: pa.int64(),
     float: pa.float64(),
     bytes: pa.binary(),
+    bool: pa.bool_(),
     datetime: pa.timestamp("us", tz="UTC"),
 }
 

@@ -3,6 +3,7 @@
 The truth about champions lives in the catalog; MLflow's aliases mirror it for those who look there.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from vitrine.errors import StorageError
+
+# What it says while creating its tables is of no use to a person who waits for training.
+logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

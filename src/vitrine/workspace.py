@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
+from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
 from vitrine.errors import InputError, NotFound, StorageError
@@ -29,6 +30,7 @@ from vitrine.intake.items import Items
 from vitrine.intake.labels import current_labels
 from vitrine.intake.photo import read_photo
 from vitrine.intake.source import PhotoSource
+from vitrine.intake.twins import Fingerprint, Index, near
 from vitrine.learn import dataset as datasets
 from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from vitrine.tracking import Tracker
 
 Progress = Callable[[int, int], None]
+
+
+_PHOTOS_COMPARED_AT_ONCE = 4_096
 
 
 def _silent(done: int, total: int) -> None:
@@ -78,8 +83,6 @@ class Workspace:
     @cached_property
     def embedder(self) -> Embedder:
         """What turns photos into vectors, as the settings say."""
-        from vitrine.embed.build import build
-
         return build(self.settings.embedder, folder=self.folder)
 
     @cached_property
@@ -115,6 +118,27 @@ class Workspace:
             place=place,
             on_progress=on_progress,
         )
+
+    def find_twins(self, *, on_progress: Progress = _silent) -> int:
+        """Compare the photos that are new with all others; returns how many new pairs of twins there are."""
+        table = schema.photos
+        columns = sa.select(table.c.photo_id, table.c.fingerprint, table.c.compared)
+        photos = self.catalog.read(columns.order_by(table.c.photo_id)).to_pylist()
+        new = [photo for photo in photos if not photo["compared"]]
+        index = Index()
+        _add(index, [photo for photo in photos if photo["compared"]])
+        found = 0
+        for start in range(0, len(new), _PHOTOS_COMPARED_AT_ONCE):
+            some = new[start : start + _PHOTOS_COMPARED_AT_ONCE]
+            photo_ids = [photo["photo_id"] for photo in some]
+            pairs = near(photo_ids, [Fingerprint.from_bytes(photo["fingerprint"]) for photo in some], index)
+            with self.catalog.transaction() as connection:
+                found += self.catalog.add(schema.twins, pairs, connection=connection)
+                marks = [{"key": photo_id} for photo_id in photo_ids]
+                statement = sa.update(table).where(table.c.photo_id == sa.bindparam("key")).values(compared=True)
+                connection.execute(statement, marks)
+            on_progress(start + len(some), len(new))
+        return found
 
     def pixels(self, photo_id: str) -> NDArray[np.uint8]:
         """The cleaned photo as (height, width, 3) RGB."""
@@ -184,10 +208,16 @@ class Workspace:
         return self.catalog.count(sa.select(table).where(table.c.dataset_id == model.dataset_id))
 
     def evaluation_path(self, model_id: str, ending: str) -> Path:
-        """Where the stored answers (`parquet`), scorecard (`json`) or report (`html`) of an evaluation lie."""
+        """Where the stored answers (`parquet`) or the scorecard (`json`) of an evaluation lie."""
         folder = self.data / "evaluations"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{model_id}.{ending}"
+
+    def report_path(self, name: str) -> Path:
+        """Where a report for people lies: `reports/<name>.html`."""
+        folder = self.folder / "reports"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{name}.html"
 
     def evaluation_rows(self, model_id: str) -> pa.Table:
         """The stored test answers of a model; NotFound when it was not evaluated."""
@@ -249,6 +279,13 @@ class Workspace:
         if url.startswith(prefix) and not url.startswith(prefix + "/"):
             return prefix + str(self.folder / url.removeprefix(prefix))
         return url
+
+
+def _add(index: Index, photos: Sequence[dict[str, Any]]) -> None:
+    index.add(
+        [photo["photo_id"] for photo in photos],
+        [Fingerprint.from_bytes(photo["fingerprint"]) for photo in photos],
+    )
 
 
 def open(folder: str | Path = ".") -> Workspace:

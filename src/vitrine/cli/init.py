@@ -77,9 +77,10 @@ def _folders_attribute(folders: str, attribute: str) -> ProposedAttribute:
 
 
 def _embedder_settings(weights: Path) -> dict[str, Any]:
-    from vitrine.embed.build import propose_settings
+    from vitrine.embed.describe import describe
 
-    return propose_settings(weights)
+    found = describe(weights)
+    return {"model": str(weights.resolve()), "sha256": found.sha256, "output": found.output}
 
 
 def _rare(attributes: tuple[ProposedAttribute, ...]) -> dict[str, list[str]]:

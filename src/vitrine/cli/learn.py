@@ -25,7 +25,7 @@ def train(
     The first model becomes the champion; a later one is a challenger until [dim]vitrine promote[/] proves it better.
     """
     import vitrine
-    from vitrine.learn.run import run_training
+    from vitrine.jobs import run_training
 
     opened = vitrine.open(workspace)
     with output.progress("embed") as embedding, output.progress("train") as training:
@@ -52,7 +52,7 @@ def train(
 def evaluate(model: ModelId = None, workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     """Judge a model on the test part, and write its report with plots."""
     import vitrine
-    from vitrine.learn.run import run_evaluation
+    from vitrine.jobs import run_evaluation
 
     opened = vitrine.open(workspace)
     with output.progress("evaluate") as update:
@@ -70,7 +70,7 @@ def evaluate(model: ModelId = None, workspace: Folder = Path("."), as_json: AsJs
     if product["coverage"] is not None:
         right = output.percent(product["published_accuracy"])
         output.say(f"whole products: {output.percent(product['coverage'])} published, {right} right (n = {product['n']:,})")
-    output.say(f"report: {opened.evaluation_path(scorecard['model'], 'html')}")
+    output.say(f"report: {opened.report_path(f"scorecard-{scorecard['model']}")}")
 
 
 def promote(
@@ -81,7 +81,7 @@ def promote(
 ) -> None:
     """Make a challenger the champion if its gain is proven; or go back with --back. Exit 1: not proven."""
     import vitrine
-    from vitrine.learn.run import run_promotion, run_rollback
+    from vitrine.jobs import run_promotion, run_rollback
 
     opened = vitrine.open(workspace)
     entry = run_rollback(opened) if back else run_promotion(opened, model)

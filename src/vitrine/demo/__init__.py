@@ -1,1 +1,1 @@
-"""The drawn footwear catalog: invented products with a known truth, drawn offline for the demo, tests and benchmarks."""
+"""The drawn footwear catalog: invented products with a known truth, drawn offline."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vitrine.taxonomy import NOT_APPLICABLE
+
 Weights = Mapping[str, float]
 
-NOT_APPLICABLE = "not applicable"
 ATTRIBUTES = (
     "category",
     "type",
@@ -41,7 +42,15 @@ HEEL: Mapping[str, Weights] = {
     "ballet_flat": {"none": 74, "low": 20, "kitten": 6},
     "sandal": {"none": 25, "block": 23, "wedge": 16, "stiletto": 14, "platform": 14, "kitten": 4, "spool": 4},
     "boot": {"block": 40, "low": 21, "stiletto": 13, "platform": 12, "none": 9, "wedge": 5},
-    "ankle_boot": {"block": 43, "low": 20, "stiletto": 15, "platform": 9, "wedge": 6, "spool": 4, "kitten": 3},
+    "ankle_boot": {
+        "block": 43,
+        "low": 20,
+        "stiletto": 15,
+        "platform": 9,
+        "wedge": 6,
+        "spool": 4,
+        "kitten": 3,
+    },
     "sneaker": {"none": 70, "platform": 24, "wedge": 6},
     "loafer": {"low": 48, "none": 20, "block": 21, "platform": 11},
     "oxford": {"low": 58, "platform": 16, "block": 16, "none": 10},
@@ -90,7 +99,14 @@ UPPER: Mapping[str, Weights] = {
     "sandal": {"multi_strap": 40, "single_strap": 28, "crossed_straps": 24, "woven": 5, "quilted": 3},
     "slide": {"single_strap": 48, "crossed_straps": 26, "multi_strap": 12, "woven": 8, "quilted": 6},
     "thong": {"single_strap": 1},
-    "mule": {"plain": 38, "single_strap": 22, "woven": 12, "crossed_straps": 12, "quilted": 10, "perforated": 6},
+    "mule": {
+        "plain": 38,
+        "single_strap": 22,
+        "woven": 12,
+        "crossed_straps": 12,
+        "quilted": 10,
+        "perforated": 6,
+    },
     "sneaker": {"plain": 52, "paneled": 26, "perforated": 14, "woven": 3, "quilted": 5},
     "pump": {"plain": 74, "paneled": 11, "perforated": 5, "woven": 4, "quilted": 6},
 }
@@ -129,8 +145,25 @@ TOE: Mapping[str, Weights] = {
 }
 FEATURES: Mapping[str, Weights] = {
     "pump": {"unadorned": 58, "bow": 12, "gems": 9, "chain": 6, "studs": 6, "flower": 5, "embroidery": 4},
-    "ballet_flat": {"unadorned": 42, "bow": 30, "studs": 7, "gems": 6, "flower": 5, "embroidery": 5, "pompom": 5},
-    "sandal": {"unadorned": 56, "studs": 9, "gems": 10, "flower": 8, "bow": 6, "tassel": 4, "pompom": 4, "chain": 3},
+    "ballet_flat": {
+        "unadorned": 42,
+        "bow": 30,
+        "studs": 7,
+        "gems": 6,
+        "flower": 5,
+        "embroidery": 5,
+        "pompom": 5,
+    },
+    "sandal": {
+        "unadorned": 56,
+        "studs": 9,
+        "gems": 10,
+        "flower": 8,
+        "bow": 6,
+        "tassel": 4,
+        "pompom": 4,
+        "chain": 3,
+    },
     "boot": {"unadorned": 64, "studs": 10, "fringe": 16, "chain": 5, "embroidery": 5},
     "ankle_boot": {"unadorned": 66, "studs": 13, "fringe": 9, "chain": 7, "embroidery": 5},
     "sneaker": {"unadorned": 74, "embroidery": 9, "studs": 7, "gems": 6, "bow": 4},
@@ -180,7 +213,14 @@ def choose(weights: Weights, rng: np.random.Generator, *, without: frozenset[str
 
 def _type(category: str, sole: str, toe: str, upper: str) -> str:
     """The family that a category belongs to, given how it is built."""
-    fixed = {"sandal": "sandal", "boot": "boot", "ankle_boot": "boot", "sneaker": "sneaker", "slide": "slipper", "thong": "slipper"}
+    fixed = {
+        "sandal": "sandal",
+        "boot": "boot",
+        "ankle_boot": "boot",
+        "sneaker": "sneaker",
+        "slide": "slipper",
+        "thong": "slipper",
+    }
     if category == "mule" and sole == "wood":
         return "clog"
     if category in ("mule", "espadrille", "pump", "ballet_flat") and toe == "open":
@@ -222,5 +262,7 @@ def _closure(category: str, back: str, rng: np.random.Generator) -> str:
     if back == "open":
         return NOT_APPLICABLE
     if back in ("slingback", "ankle_strap"):
-        return choose(STRAPPED_CLOSURE, rng, without=frozenset(("lace_up",)) if back == "slingback" else frozenset())
+        return choose(
+            STRAPPED_CLOSURE, rng, without=frozenset(("lace_up",)) if back == "slingback" else frozenset()
+        )
     return choose(CLOSURE[category], rng)

@@ -1,4 +1,4 @@
-"""A drawing board whose pixels are part numbers: cheap to fill, and shaded only once, when the drawing is done."""
+"""A drawing board whose pixels are part numbers: cheap to fill, and shaded once, at the end."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """How a part looks: RGB 0–255, relief 0–255 (higher is nearer), gloss 0–1 and a texture with its strength."""
+    """How a part looks: RGB 0–255, relief 0–255 (higher is nearer), gloss 0–1, a texture and its strength."""
 
     color: Color
     relief: int = 180
@@ -34,11 +34,15 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the shoe stands in the picture: pixels = shoe units @ `matrix` + `origin`."""
+    """Where the shoe stands in the picture: pixels = shoe units @ `matrix` + `origin`.
+
+    `unit` is the length of a shoe unit in pixels, `ground` the span of the shoe on the floor in shoe units.
+    """
 
     matrix: Points
     origin: Points
     unit: float
+    ground: tuple[float, float]
 
 
 class Canvas:

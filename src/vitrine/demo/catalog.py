@@ -1,4 +1,4 @@
-"""Draw a whole catalog to disk: photos, the table of labels, the taxonomy, and the truth to check answers against."""
+"""Draw a whole catalog to disk: photos, the table of labels, the taxonomy, and the truth behind them."""
 
 import csv
 import os
@@ -28,9 +28,10 @@ Row = tuple[str, ...]
 class Planted:
     """What was planted in a drawn catalog, so that what is found can be checked against it.
 
-    `truth` has every product's true values; `twins` photo_a, photo_b and kind ("exact" or "near"); `wrong_labels`
-    sku, attribute, true, written; `bad_files` photo and reason ("unreadable", "too-small", "blank", "blurred");
-    `off_taxonomy` sku, attribute, written; `wrong_views` the photos labelled "side" that show another view.
+    `truth` has every product's true values; `twins` photo_a, photo_b and kind ("exact" or "near");
+    `wrong_labels` sku, attribute, true, written; `bad_files` photo and reason ("unreadable", "too-small",
+    "blank", "blurred"); `off_taxonomy` sku, attribute, written; `wrong_views` the photos labelled "side" that
+    show another view.
     """
 
     products: int
@@ -139,9 +140,10 @@ def draw_catalog(
 ) -> Planted:
     """Draw `products` products into `folder`: `photos/`, `labels.csv`, `taxonomy.toml` and `truth/*.parquet`.
 
-    Everything is a pure function of (seed, product number, size): neither the number of products nor of workers
-    changes a product's bytes. `labelled` is the share of products whose attribute cells are filled; `progress` is
-    called with (products done, products in all). Raises `InputError` for counts that make no catalog.
+    Everything is a pure function of (seed, product number, size): neither the number of products nor of
+    workers changes a product's bytes. `labelled` is the share of products whose attribute cells are filled;
+    `progress` is called with (products done, products in all). Raises `InputError` for counts that make no
+    catalog.
     """
     if products < 1 or size < 64:
         raise InputError(
@@ -172,7 +174,9 @@ def draw_catalog(
 
 def _planted(products: int, photos: int, truth: pa.Table, noted: dict[str, list[Row]]) -> Planted:
     tables = {
-        name: pa.table({key: pa.array([row[at] for row in noted[name]], pa.string()) for at, key in enumerate(columns)})
+        name: pa.table(
+            {key: pa.array([row[at] for row in noted[name]], pa.string()) for at, key in enumerate(columns)}
+        )
         for name, columns in PLANTED_COLUMNS.items()
     }
     return Planted(products=products, photos=photos, truth=truth, **tables)

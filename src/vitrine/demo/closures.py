@@ -1,10 +1,13 @@
 """Closures: buckles, laces, zippers, velcro, elastic and buttons, where each kind of shoe has them."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from vitrine.demo.canvas import Paint
 from vitrine.demo.geometry import Points, along, curve, disc, points, ribbon, turned
 from vitrine.demo.shoe import Shoe
+from vitrine.demo.straps import ankle_level, ankle_ring
 
 BOOTS = ("boot", "ankle_boot")
 LACED = ("sneaker", "oxford", "boot", "ankle_boot")
@@ -42,8 +45,8 @@ def _anchor(shoe: Shoe) -> tuple[Points, float, float]:
     """Where a fastener sits: its center, the angle of the strap under it and the strap's width."""
     category, back = shoe.values["category"], shoe.values["back"]
     if back == "ankle_strap":
-        spot = shoe.upright((0.19, 0.327))[0]
-        return spot, 0.12, 0.04
+        ring = ankle_ring(shoe, ankle_level(shoe), far=False)
+        return ring[11], 0.12, 0.046
     if back == "slingback":
         return shoe.at((0.17, 0.145))[0], -0.45, 0.036
     if category in BOOTS:
@@ -59,13 +62,13 @@ def _anchor(shoe: Shoe) -> tuple[Points, float, float]:
 
 def _buckle(shoe: Shoe) -> None:
     spot, angle, width = _anchor(shoe)
-    buckle(shoe, spot, angle, width * 0.78)
+    buckle(shoe, spot, angle, width * 0.95)
 
 
 def _button(shoe: Shoe) -> None:
     spot, _, width = _anchor(shoe)
-    shoe.canvas.fill(disc(spot, width * 0.62), shoe.dress.metal)
-    shoe.canvas.fill(disc(spot, width * 0.4), shoe.dress.metal.shaded(0.8))
+    shoe.canvas.fill(disc(spot, width * 0.74), shoe.dress.metal)
+    shoe.canvas.fill(disc(spot, width * 0.5), shoe.dress.metal.shaded(0.8))
     shoe.canvas.fill(disc(spot, width * 0.12, corners=6), shoe.dress.metal.shaded(0.4))
 
 
@@ -76,8 +79,20 @@ def _velcro(shoe: Shoe) -> None:
         spot, angle, width = _anchor(shoe)
         tab = points((-1.5, -0.62), (-1.5, 0.62), (1.2, 0.62), (1.6, 0.3), (1.6, -0.3), (1.2, -0.62)) * width
         shoe.canvas.fill(turned(tab, spot, angle), paint)
-        seam = turned(points((-1.2, -0.42), (-1.2, 0.42), (0.9, 0.42), (0.9, -0.42), (-1.2, -0.42)) * width, spot, angle)
+        seam = turned(
+            points((-1.2, -0.42), (-1.2, 0.42), (0.9, 0.42), (0.9, -0.42), (-1.2, -0.42)) * width, spot, angle
+        )
         shoe.canvas.dashes(along(seam, 24), 0.005, shoe.dress.thread)
+        return
+    if category == "sandal":
+        spot, angle, width = _anchor(shoe)
+        patch = points((-1.2, -0.75), (-1.2, 0.75), (1.2, 0.75), (1.2, -0.75)) * width
+        shoe.canvas.fill(turned(patch, spot, angle), paint)
+        shoe.canvas.dashes(
+            along(turned(np.concatenate([patch, patch[:1]]) * 0.72, spot, angle), 24),
+            0.005,
+            shoe.dress.thread,
+        )
         return
     places = {"sneaker": (0.43, 0.55), "oxford": (0.46, 0.57)}.get(category, (0.4,))
     for u in places:
@@ -93,7 +108,9 @@ def _laces(shoe: Shoe) -> None:
     paint = lace_paint(shoe)
     boots = shoe.values["category"] in BOOTS
     low, high = (0.4, 0.62) if not boots else (0.42, 0.6)
-    rows = [shoe.at(shoe.over(u, 1.0), (u - 0.045, shoe.last.dorsum(u) * 0.78)) for u in np.linspace(low, high, 5)]
+    rows = [
+        shoe.at(shoe.over(u, 1.0), (u - 0.045, shoe.last.dorsum(u) * 0.78)) for u in np.linspace(low, high, 5)
+    ]
     if boots:
         tall = shoe.values["category"] == "boot"
         levels = np.linspace(0.46, shoe.shaft - 0.06, 7 if tall else 2)
@@ -101,7 +118,7 @@ def _laces(shoe: Shoe) -> None:
     for row in rows:
         shoe.canvas.fill(disc(row[1], 0.016, corners=8), shoe.dress.metal.shaded(0.9))
         shoe.canvas.stroke(row, 0.018, paint)
-    for first, second in zip(rows, rows[1:], strict=False):
+    for first, second in pairwise(rows):
         shoe.canvas.stroke(np.stack([first[1], second[0]]), 0.012, paint.shaded(0.88))
     _small_bow(shoe, rows[0][0], paint)
 
@@ -118,10 +135,11 @@ def _small_bow(shoe: Shoe, knot: Points, paint: Paint) -> None:
 def _ties(shoe: Shoe) -> None:
     """Ribbons wound around the ankle, tied in a bow."""
     paint = shoe.dress.colors[1].shaded(0.95, relief=225)
-    rise = ((0.45, 0.2, 0.0, 0.38), (0.04, 0.12, 0.33, 0.4), (0.32, 0.34, -0.005, 0.5))
+    turns: tuple[tuple[float, float, float, float], ...]
+    turns = ((0.45, 0.2, 0.0, 0.38), (0.04, 0.12, 0.33, 0.4), (0.32, 0.34, -0.005, 0.5))
     if shoe.values["back"] == "ankle_strap":
-        rise = ((0.3, 0.36, 0.0, 0.47), (0.0, 0.4, 0.31, 0.5))
-    for u0, v0, u1, v1 in rise:
+        turns = ((0.3, 0.36, 0.0, 0.47), (0.0, 0.4, 0.31, 0.5))
+    for u0, v0, u1, v1 in turns:
         path = curve(shoe.upright((u0, v0), (0.5 * (u0 + u1), 0.5 * (v0 + v1) - 0.03), (u1, v1)))
         shoe.canvas.stroke(path, 0.024, paint)
     ring = shoe.upright((-0.005, 0.5), (0.1, 0.47), (0.24, 0.475), (0.32, 0.5))
@@ -138,7 +156,9 @@ def _zipper(shoe: Shoe) -> None:
     shoe.canvas.stroke(path, 0.034, Paint((40, 38, 40), 175, 0.05))
     teeth = along(path, max(10, round(70 * float(np.abs(np.diff(path[:, 1])).sum()))))
     for start in teeth[::2]:
-        shoe.canvas.fill(start + points((-0.012, 0), (-0.012, 0.007), (0.012, 0.007), (0.012, 0)), shoe.dress.metal)
+        shoe.canvas.fill(
+            start + points((-0.012, 0), (-0.012, 0.007), (0.012, 0.007), (0.012, 0)), shoe.dress.metal
+        )
     pull = path[0] + points((-0.012, 0.005), (0.012, 0.005), (0.009, -0.06), (-0.009, -0.06))
     shoe.canvas.fill(pull, shoe.dress.metal.shaded(1.05))
 
@@ -149,9 +169,18 @@ def _elastic(shoe: Shoe) -> None:
         spot, angle, width = _anchor(shoe)
         gore = turned(points((-1.4, -0.6), (-1.4, 0.6), (1.4, 0.6), (1.4, -0.6)) * width, spot, angle)
         ribs = [turned(points((x, -0.55), (x, 0.55)) * width, spot, angle) for x in np.linspace(-1.2, 1.2, 6)]
+    elif shoe.values["category"] in ("pump", "ballet_flat", "sandal"):
+        path = _instep_strap(shoe, 0.36 if shoe.values["category"] == "sandal" else 0.41, 0.05)
+        inner = path[4:16]
+        gore = ribbon(inner, 0.058)
+        ribs = [inner + side for side in (np.array([x, 0.0]) for x in (-0.018, 0.0, 0.018))]
     else:
         gore, ribs = _gore(shoe)
-    dark = Paint((52, 48, 48), 165, 0.0) if sum(shoe.dress.main.color) > 170 else Paint((120, 112, 108), 165, 0.0)
+    dark = (
+        Paint((52, 48, 48), 165, 0.0)
+        if sum(shoe.dress.main.color) > 170
+        else Paint((120, 112, 108), 165, 0.0)
+    )
     shoe.canvas.fill(gore, dark)
     for rib in ribs:
         shoe.canvas.stroke(rib, 0.006, dark.shaded(1.5, relief=190))
@@ -160,11 +189,18 @@ def _elastic(shoe: Shoe) -> None:
 def _gore(shoe: Shoe) -> tuple[Points, list[Points]]:
     if shoe.values["category"] in BOOTS:
         top = shoe.shaft - 0.01
-        shape = shoe.upright((0.1, top), (0.24, top), (0.21, top - 0.18), (0.17, top - 0.3), (0.13, top - 0.18))
-        ribs = [shoe.upright((x, top - 0.01), (0.17 + (x - 0.17) * 0.55, top - 0.2)) for x in np.linspace(0.115, 0.225, 6)]
+        shape = shoe.upright(
+            (0.1, top), (0.24, top), (0.21, top - 0.18), (0.17, top - 0.3), (0.13, top - 0.18)
+        )
+        ribs = [
+            shoe.upright((x, top - 0.01), (0.17 + (x - 0.17) * 0.55, top - 0.2))
+            for x in np.linspace(0.115, 0.225, 6)
+        ]
         return shape, ribs
     shape = shoe.at((0.36, 0.2), (0.45, 0.32), (0.49, 0.27), (0.46, 0.12), (0.42, 0.08))
-    ribs = [shoe.at((0.375 + s, 0.2 + 1.1 * s), (0.425 + 0.55 * s, 0.1 + s)) for s in np.linspace(0.0, 0.075, 5)]
+    ribs = [
+        shoe.at((0.375 + s, 0.2 + 1.1 * s), (0.425 + 0.55 * s, 0.1 + s)) for s in np.linspace(0.0, 0.075, 5)
+    ]
     return shape, ribs
 
 
@@ -174,6 +210,12 @@ def draw_closure(shoe: Shoe) -> None:
     if kind == "lace_up":
         (_laces if shoe.values["category"] in LACED else _ties)(shoe)
         return
-    draw = {"buckle": _buckle, "button": _button, "velcro": _velcro, "zipper": _zipper, "elastic": _elastic}.get(kind)
+    draw = {
+        "buckle": _buckle,
+        "button": _button,
+        "velcro": _velcro,
+        "zipper": _zipper,
+        "elastic": _elastic,
+    }.get(kind)
     if draw is not None:
         draw(shoe)

@@ -13,7 +13,7 @@ from vitrine.demo.geometry import Last
 from vitrine.demo.patterns import draw_pattern
 from vitrine.demo.product import Product, Shot
 from vitrine.demo.render import OVERSAMPLING
-from vitrine.demo.scenes import Scene, photograph, pose, sample_scene
+from vitrine.demo.scenes import Box, Scene, photograph, pose, sample_scene
 from vitrine.demo.shoe import Shoe, dress
 from vitrine.demo.soles import build_last, draw_sole, toe_end
 from vitrine.demo.straps import (
@@ -35,7 +35,7 @@ def _is_open(values: Mapping[str, str]) -> bool:
     return mule or values["category"] in OPEN_CATEGORIES
 
 
-def _box(values: Mapping[str, str], last: Last, shaft: float) -> tuple[float, float, float, float]:
+def _box(values: Mapping[str, str], last: Last, shaft: float) -> Box:
     """The room a shoe takes, in shoe units."""
     seat = float(last.insole(np.array([0.05]))[0])
     height = 0.34
@@ -51,16 +51,15 @@ def _box(values: Mapping[str, str], last: Last, shaft: float) -> tuple[float, fl
 
 def _closed_shoe(shoe: Shoe) -> None:
     back = shoe.values["back"]
-    ring = 0.36 / shoe.last.volume
     if back == "ankle_strap":
-        draw_ankle_back(shoe, 0.036, ring)
+        draw_ankle_back(shoe, 0.036)
     draw_sole(shoe)
     outline = draw_upper(shoe)
     draw_pattern(shoe, outline)
     if back == "slingback":
         draw_slingback(shoe, 0.034, start=(0.335, 0.05))
     if back == "ankle_strap":
-        draw_ankle_front(shoe, 0.036, ring)
+        draw_ankle_front(shoe, 0.036)
     if back == "cutout":
         draw_cutout(shoe)
     if back == "pull_tab":
@@ -68,14 +67,27 @@ def _closed_shoe(shoe: Shoe) -> None:
 
 
 def draw_side(
-    values: Mapping[str, str], style: np.random.Generator, colorway: np.random.Generator, scene: Scene, size: int
+    values: Mapping[str, str],
+    style: np.random.Generator,
+    colorway: np.random.Generator,
+    scene: Scene,
+    size: int,
+    *,
+    focus: str = "",
 ) -> NDArray[np.uint8]:
-    """A side view, `size` pixels square, RGB."""
+    """A side view, `size` pixels square, RGB; `focus` on the "toe" or the "heel" shows that part close up."""
     last = build_last(values, style)
     clothes = dress(values, style, colorway)
-    shaft = {"ankle_boot": style.uniform(0.5, 0.6), "boot": style.uniform(0.96, 1.1)}.get(values["category"], 0.0)
+    shaft = {"ankle_boot": style.uniform(0.5, 0.6), "boot": style.uniform(0.96, 1.1)}.get(
+        values["category"], 0.0
+    )
     side = size * OVERSAMPLING
-    canvas = Canvas(side, pose(scene, side, _box(values, last, shaft)))
+    box = _box(values, last, shaft)
+    if focus == "toe":
+        box = (box[2] - 0.52, 0.0, box[2] + 0.02, 0.46)
+    elif focus == "heel":
+        box = (-0.08, 0.0, 0.46, min(box[3], 0.6))
+    canvas = Canvas(side, pose(scene, side, box, (0.0, 1.0 - 0.28 * last.rise)))
     shoe = Shoe(canvas, last, values, clothes, style, shaft)
     if _is_open(values):
         draw_sole(shoe)
@@ -97,6 +109,7 @@ def draw(product: Product, shot: Shot, size: int) -> tuple[NDArray[np.uint8], in
     if shot.view in ("front", "top"):
         return draw_view(shot.view, product.values, style, colorway, scene, size), quality
     if shot.view == "detail":
-        toward = 0.42 if rng.random() < 0.5 else -0.42
-        scene = replace(scene, scale=scene.scale * 2.0, shift=(toward, -0.08), border=0.0)
+        close = replace(scene, scale=0.95, border=0.0)
+        focus = "toe" if rng.random() < 0.6 else "heel"
+        return draw_side(product.values, style, colorway, close, size, focus=focus), quality
     return draw_side(product.values, style, colorway, scene, size), quality

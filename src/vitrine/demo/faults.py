@@ -1,18 +1,17 @@
-"""Planted faults: photos that are damaged or copied, and table cells that are wrong, misspelled or in Portuguese."""
+"""Planted faults: photos damaged or copied, and table cells that are wrong, misspelled or in Portuguese."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from vitrine.demo.assortment import ATTRIBUTES, NOT_APPLICABLE
+from vitrine.demo.assortment import ATTRIBUTES
+from vitrine.taxonomy import NOT_APPLICABLE, Taxonomy, parse
 
 WRONG_LABELS = 0.0165
 OFF_TAXONOMY = 0.005
@@ -21,10 +20,9 @@ UNKNOWN = ("chartreuse", "other", "n/d", "see photo", "assorted", "various", "to
 
 
 @lru_cache(maxsize=1)
-def taxonomy() -> dict[str, Any]:
+def taxonomy() -> Taxonomy:
     """The demo's taxonomy as read from `taxonomy.toml`."""
-    parsed: dict[str, Any] = tomllib.loads(taxonomy_text())
-    return parsed
+    return parse(taxonomy_text(), where="vitrine/demo/taxonomy.toml")
 
 
 def taxonomy_text() -> str:
@@ -35,16 +33,16 @@ def taxonomy_text() -> str:
 def contradictions(values: Mapping[str, str]) -> list[str]:
     """Every rule of the taxonomy that a full set of values breaks, in words; empty where it is consistent."""
     found = []
-    for name, attribute in taxonomy()["attributes"].items():
-        rule = attribute.get("applies_when")
-        applies = rule is None or values[rule["attribute"]] in rule["values"]
+    for name, attribute in taxonomy().attributes.items():
+        rule = attribute.applies_when
+        applies = rule is None or values[rule.attribute] in rule.values
         if applies != (values[name] != NOT_APPLICABLE):
             found.append(f"{name} is {values[name]!r} but {'applies' if applies else 'does not apply'}")
-        elif applies and values[name] not in attribute["values"]:
+        elif values[name] not in attribute.values:
             found.append(f"{name} has no value {values[name]!r}")
-    for rule in taxonomy()["exclude"]:
-        if all(values[name] in banned for name, banned in rule.items()):
-            found.append(" with ".join(f"{name} {values[name]!r}" for name in rule))
+    for pair in taxonomy().exclusions:
+        if values[pair.first] in pair.first_values and values[pair.second] in pair.second_values:
+            found.append(f"{pair.first} {values[pair.first]!r} with {pair.second} {values[pair.second]!r}")
     return found
 
 
@@ -66,7 +64,7 @@ def _typo(word: str, rng: np.random.Generator) -> str:
 
 def _other_value(values: Mapping[str, str], name: str, rng: np.random.Generator) -> str | None:
     """Another value that breaks no rule: a mistake that only a look at the photo reveals."""
-    known = list(taxonomy()["attributes"][name]["values"])
+    known = taxonomy().attributes[name].values
     for value in (known[int(i)] for i in rng.permutation(len(known))):
         if value != values[name] and not contradictions({**values, name: value}):
             return value
@@ -74,14 +72,16 @@ def _other_value(values: Mapping[str, str], name: str, rng: np.random.Generator)
 
 
 def _portuguese(name: str, value: str, rng: np.random.Generator) -> str:
-    entry = taxonomy()["attributes"][name]["values"][value]
-    words = [entry["pt"], *entry.get("synonyms", [])]
-    return str(words[int(rng.integers(len(words)))])
+    attribute = taxonomy().attributes[name]
+    words = (attribute.value_names[value]["pt"], *attribute.synonyms.get(value, ()))
+    return words[int(rng.integers(len(words)))]
 
 
 def write_cells(values: Mapping[str, str], rng: np.random.Generator) -> Cells:
     """The attribute cells of a product as a hurried supplier would fill them."""
-    written, wrong, unknown = dict(values), [], []
+    written = dict(values)
+    wrong: list[tuple[str, str, str]] = []
+    unknown: list[tuple[str, str]] = []
     marks = rng.random(len(ATTRIBUTES))
     for name, mark in zip(ATTRIBUTES, marks, strict=True):
         value = values[name]

@@ -25,7 +25,7 @@ def _basis(samples: int) -> Points:
 def _windows(count: int, closed: bool) -> NDArray[np.int64]:
     """For each segment of a curve of `count` points, the indices of its four control points."""
     segments = np.arange(count if closed else count - 1)[:, None] + np.array([-1, 0, 1, 2])
-    return segments % count if closed else np.clip(segments, 0, count - 1)
+    return np.asarray(segments % count if closed else np.clip(segments, 0, count - 1))
 
 
 def points(*pairs: tuple[float, float]) -> Points:
@@ -45,7 +45,8 @@ def curve(control: Points, *, samples: int = 7) -> Points:
 def loop(control: Points, *, samples: int = 6) -> Points:
     """A closed Catmull-Rom curve through the control points."""
     windows = control[_windows(len(control), True)]
-    return np.matmul(_basis(samples), windows).reshape(-1, 2)
+    smooth: Points = np.matmul(_basis(samples), windows).reshape(-1, 2)
+    return smooth
 
 
 def normals(path: Points) -> Points:
@@ -80,7 +81,8 @@ def disc(center: Points, radius: float, *, squash: float = 1.0, corners: int = 1
 def turned(shape: Points, center: Points, angle: float) -> Points:
     """A shape given around the origin, turned by `angle` radians and moved to `center`."""
     cosine, sine = np.cos(angle), np.sin(angle)
-    return shape @ np.array([[cosine, sine], [-sine, cosine]]) + center
+    placed: Points = shape @ np.array([[cosine, sine], [-sine, cosine]]) + center
+    return placed
 
 
 _DORSUM_U = np.array([-0.1, 0.0, 0.2, 0.36, 0.42, 0.5, 0.6, 0.72, 0.82, 0.9, 0.97, 1.05, 1.15])
@@ -91,8 +93,8 @@ _DORSUM_V = np.array([0.5, 0.5, 0.48, 0.44, 0.385, 0.305, 0.235, 0.175, 0.137, 0
 class Last:
     """The foot form a shoe is built on.
 
-    `rise` is the height of the heel seat above the ball, `base` the thickness under the ball, `spring` how far the
-    toe lifts, `volume` how full the upper is; all in shoe units.
+    `rise` is the height of the heel seat above the ball, `base` the thickness under the ball, `spring` how
+    far the toe lifts, `volume` how full the upper is; all in shoe units.
     """
 
     rise: float
@@ -120,4 +122,5 @@ class Last:
         """The line `drop` below the insole from `start` to `end` (in u)."""
         u = np.linspace(start, end, count)
         path = self.at(np.stack([u, np.zeros(count)], axis=1))
-        return path - np.array([0.0, drop])
+        path[:, 1] -= drop
+        return path

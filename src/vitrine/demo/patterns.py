@@ -3,7 +3,7 @@
 import numpy as np
 
 from vitrine.demo.canvas import Paint
-from vitrine.demo.geometry import Points, along, curve, disc
+from vitrine.demo.geometry import Points, along, curve, disc, points, turned
 from vitrine.demo.shoe import Shoe
 
 
@@ -20,7 +20,9 @@ def draw_blocks(shoe: Shoe, outline: Points) -> None:
     cuts = [left + (right - left) * share for share in (0.34 + lean * 0.4, 0.68 + lean * 0.4)]
     shoe.canvas.begin_clip()
     for paint, start, end in ((two, cuts[0], cuts[1]), (three, cuts[1], right + 0.2)):
-        shape = np.array([[start, bottom - 0.1], [start + lean, top + 0.1], [end + lean, top + 0.1], [end, bottom - 0.1]])
+        shape = np.array(
+            [[start, bottom - 0.1], [start + lean, top + 0.1], [end + lean, top + 0.1], [end, bottom - 0.1]]
+        )
         shoe.canvas.fill(shape, paint)
     shoe.canvas.end_clip(one)
 
@@ -46,27 +48,30 @@ def _lines(outline: Points, slope: float, pitch: float) -> list[Points]:
 
 def _quilted(shoe: Shoe, outline: Points) -> None:
     pitch = shoe.jitter(0.075, 0.1)
+    groove = shoe.dress.main.shaded(0.7, relief=140)
     shoe.canvas.begin_clip()
     for slope in (1.15, -1.15):
         for line in _lines(outline, slope, pitch):
-            shoe.canvas.stroke(line, 0.011, shoe.dress.main.shaded(0.62, relief=130))
+            shoe.canvas.stroke(line, 0.009, groove)
     shoe.canvas.end_clip(*shoe.dress.colors)
 
 
 def _woven(shoe: Shoe, outline: Points) -> None:
-    pitch = shoe.jitter(0.056, 0.07)
+    """A diagonal basket weave: short strips that go over and under each other."""
+    pitch = shoe.jitter(0.048, 0.06)
     one, two, three = shoe.dress.colors
-    gap = one.shaded(0.42, relief=110)
+    bright = sum(one.color) / 3
+    over = (two.shaded(1.12) if bright > 60 else two.shaded(1.5)).raised(20)
+    under = (three.shaded(0.84) if bright > 60 else three.shaded(1.1)).raised(-10)
+    strip = points((-0.92, -0.36), (-0.92, 0.36), (0.92, 0.36), (0.92, -0.36)) * pitch
+    rising, falling = (turned(strip, np.zeros(2), angle) for angle in (np.pi / 4, -np.pi / 4))
+    left, bottom, right, top = _box(outline)
+    half = pitch * 0.7071
     shoe.canvas.begin_clip()
-    shoe.canvas.fill(outline, gap)
-    rising, falling = _lines(outline, 1.0, pitch), _lines(outline, -1.0, pitch)
-    for index, line in enumerate(rising):
-        shoe.canvas.stroke(line, pitch * 0.56, (two if index % 2 else three).shaded(0.9, relief=185))
-    for index, line in enumerate(falling):
-        paint = one.shaded(1.1, relief=215)
-        spans = along(line, max(4, round((line[1, 1] - line[0, 1]) / pitch) * 2 + 1))
-        for start in range(index % 2, len(spans) - 1, 2):
-            shoe.canvas.stroke(spans[start : start + 2], pitch * 0.56, paint)
+    shoe.canvas.fill(outline, one.shaded(0.4, relief=110))
+    for row, y in enumerate(np.arange(bottom, top + half, half)):
+        for x in np.arange(left + half * (row % 2), right + half, 2 * half):
+            shoe.canvas.fill(np.array([x, y]) + (rising if row % 2 else falling), over if row % 2 else under)
     shoe.canvas.end_clip(*shoe.dress.colors)
 
 
@@ -74,17 +79,23 @@ def _paneled(shoe: Shoe, outline: Points) -> None:
     one, two, three = shoe.dress.colors
     bright = sum(one.color) / 3
     plain = one == two
-    front: Paint = (two.shaded(0.74) if bright > 70 else two.shaded(1.7)).raised(12) if plain else two.raised(12)
-    rear: Paint = (three.shaded(0.62) if bright > 70 else three.shaded(2.2)).raised(12) if plain else three.raised(12)
+    front: Paint = (
+        (two.shaded(0.66) if bright > 70 else two.shaded(1.7)).raised(12) if plain else two.raised(12)
+    )
+    rear: Paint = (
+        (three.shaded(0.55) if bright > 70 else three.shaded(2.2)).raised(12) if plain else three.raised(12)
+    )
     left, _, _, top = _box(outline)
     edge = curve(shoe.at((0.66, -0.02), (0.7, 0.07), (0.78, 0.12), (0.8, 0.2)))
     quarter = curve(shoe.at((0.36, -0.02), (0.33, 0.08), (0.22, 0.16), (0.14, 0.3)))
     shoe.canvas.begin_clip()
     shoe.canvas.fill(np.concatenate([edge, np.array([[1.3, top], [1.3, -0.1]])]), front)
-    shoe.canvas.fill(np.concatenate([quarter, np.array([[left - 0.1, quarter[-1, 1]], [left - 0.1, -0.1]])]), rear)
-    shoe.canvas.end_clip(one)
+    shoe.canvas.fill(
+        np.concatenate([quarter, np.array([[left - 0.1, quarter[-1, 1]], [left - 0.1, -0.1]])]), rear
+    )
     for line, side in ((edge, -0.014), (quarter, 0.014)):
-        shoe.canvas.dashes(along(line[2:-4] + np.array([side, 0.0]), 26), 0.005, shoe.dress.thread)
+        shoe.canvas.dashes(along(line + np.array([side, 0.0]), 34), 0.005, shoe.dress.thread)
+    shoe.canvas.end_clip(one)
 
 
 def draw_pattern(shoe: Shoe, outline: Points) -> None:

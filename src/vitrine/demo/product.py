@@ -1,7 +1,7 @@
-"""A product of the drawn catalog: its true values, its texts and its photos, as a pure function of (seed, number)."""
+"""A product of the drawn catalog: true values, texts and photos, as a pure function of (seed, number)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -83,7 +83,10 @@ def _fault(rng: np.random.Generator, *, first: bool) -> str:
 def _shots(key: tuple[int, ...], fault: str, rng: np.random.Generator) -> tuple[Shot, ...]:
     """One to three photos, the first from the side; a wrong view hides under the label "side"."""
     count = int(choose({"1": 76, "2": 17, "3": 7}, rng)) if fault not in ("exact", "near") else 1
-    views = ["side", *(choose({"side": 45, "detail": 25, "front": 18, "top": 12}, rng) for _ in range(count - 1))]
+    views = [
+        "side",
+        *(choose({"side": 45, "detail": 25, "front": 18, "top": 12}, rng) for _ in range(count - 1)),
+    ]
     written = list(views)
     if fault == "wrong-view":
         views[-1], written[-1] = ("front" if rng.random() < 0.55 else "top"), "side"
@@ -131,39 +134,21 @@ def _plain(
 
 
 def _as_twin(plain: Product, earlier: list[Product], rng: np.random.Generator) -> Product:
-    """The same design registered again: a twin's truth, shape and colors are its source's, its style id its own."""
+    """The same design registered again: truth, shape and colors are its source's, its style id its own."""
     sources = [product for product in earlier if not product.fault]
     if not sources:
         shots = tuple(Shot(1, "side", "side", shot.key) for shot in plain.shots)
-        return _replaced(plain, shots=shots, fault="", twin_of=None)
+        return replace(plain, shots=shots, fault="")
     source = sources[int(rng.integers(len(sources)))]
     style_id = f"V{(plain.number // BLOCK) * 2 * BLOCK + BLOCK + plain.number % BLOCK:07d}"
-    return Product(
+    return replace(
+        source,
         number=plain.number,
         sku=plain.sku,
         style_id=style_id,
-        values=source.values,
-        style=source.style,
-        colorway=source.colorway,
-        wording=source.wording,
         shots=(Shot(1, "side", "side", source.shots[0].key),),
         fault=plain.fault,
         twin_of=source.number,
-    )
-
-
-def _replaced(product: Product, *, shots: tuple[Shot, ...], fault: str, twin_of: int | None) -> Product:
-    return Product(
-        number=product.number,
-        sku=product.sku,
-        style_id=product.style_id,
-        values=product.values,
-        style=product.style,
-        colorway=product.colorway,
-        wording=product.wording,
-        shots=shots,
-        fault=fault,
-        twin_of=twin_of,
     )
 
 

@@ -24,7 +24,7 @@ CLOSED_TOE = frozenset(("round", "almond", "pointed", "square", "cap"))
 
 @dataclass(frozen=True, slots=True)
 class Dress:
-    """The paints of one shoe; `colors` are those of its straps and blocks (one color three times where it is plain)."""
+    """The paints of one shoe; `colors` are those of its straps and blocks (one color thrice where plain)."""
 
     colors: tuple[Paint, Paint, Paint]
     lining: Paint
@@ -44,8 +44,8 @@ class Dress:
 class Shoe:
     """What every drawing function is given.
 
-    `rng` belongs to the style, so that colorways and photos share its draws; `shaft` is the height of a boot above
-    the heel seat, 0 for other shoes.
+    `rng` belongs to the style, so that colorways and photos share its draws; `shaft` is the height of a boot
+    above the heel seat, 0 for other shoes.
     """
 
     canvas: Canvas
@@ -78,7 +78,9 @@ class Shoe:
 def _shifted(color: Color, spread: Color, rng: np.random.Generator) -> Color:
     """A shade near a color: mostly lighter or darker, a little in hue."""
     depth, hue = rng.uniform(-1, 1), rng.uniform(-0.45, 0.45, 3)
-    red, green, blue = (float(np.clip(c + s * (depth + h), 4, 250)) for c, s, h in zip(color, spread, hue, strict=True))
+    red, green, blue = (
+        float(np.clip(c + s * (depth + h), 4, 250)) for c, s, h in zip(color, spread, hue, strict=True)
+    )
     return (red, green, blue)
 
 

@@ -10,17 +10,30 @@ from vitrine.demo.uppers import draw_footbed
 
 def _arch(shoe: Shoe, foot: float, top: float) -> Points:
     """The near half of a strap: from the sole's edge at `foot` up to the foot's upper line at `top`."""
-    return curve(shoe.at((foot, -0.012), (foot + (top - foot) * 0.3, 0.5 * shoe.last.dorsum(top)), shoe.over(top, 1.0)))
+    height = shoe.last.dorsum(top)
+    lean = top - foot
+    return curve(
+        shoe.at(
+            (foot, -0.012),
+            (foot + lean * 0.2, 0.5 * height),
+            (top - 0.012, 0.92 * height),
+            (top + 0.014, height),
+        )
+    )
 
 
 def _far_arch(shoe: Shoe, top: float, foot: float) -> Points:
-    return curve(shoe.at(shoe.over(top, 0.99), (top + 0.7 * (foot - top), 0.62 * shoe.last.dorsum(top)), (foot, 0.03)))
+    """The far half, from the top of the near one down to the other side of the sole."""
+    height = shoe.last.dorsum(top)
+    return curve(
+        shoe.at((top + 0.008, height), (top + 0.036, 0.9 * height), (top + 0.048, 0.5 * height), (foot, 0.03))
+    )
 
 
 def band(shoe: Shoe, foot: float, top: float, width: float, paint: Paint) -> None:
     """One strap over the foot, its far half first."""
     canvas = shoe.canvas
-    near, far = _arch(shoe, foot, top), _far_arch(shoe, top, foot + 0.05)
+    near, far = _arch(shoe, foot, top), _far_arch(shoe, top, foot + 0.07)
     canvas.stroke(far, width * 0.8, shoe.dress.lining.shaded(0.66, relief=100))
     canvas.stroke(near, np.linspace(width * 1.1, width, len(near)), paint.raised(10))
     canvas.dashes(along(near + np.array([width * 0.36, 0.0]), 26), 0.004, shoe.dress.thread)
@@ -30,8 +43,12 @@ def band(shoe: Shoe, foot: float, top: float, width: float, paint: Paint) -> Non
 def wide_band(shoe: Shoe, back: float, front: float, paint: Paint) -> Points:
     """A broad strap from `back` to `front`; returns its outline."""
     ridge = [shoe.over(u, 1.0) for u in np.linspace(back + 0.045, front - 0.005, 5)]
-    inner = shoe.at(shoe.over(front - 0.02, 0.98), (front + 0.055, 0.06), (front + 0.06, 0.02), (front - 0.02, 0.0))
-    behind = shoe.at(shoe.over(back + 0.045, 0.98), (back + 0.0, 0.1), (back + 0.02, 0.03), (back + 0.06, 0.03))
+    inner = shoe.at(
+        shoe.over(front - 0.02, 0.98), (front + 0.055, 0.06), (front + 0.06, 0.02), (front - 0.02, 0.0)
+    )
+    behind = shoe.at(
+        shoe.over(back + 0.045, 0.98), (back + 0.0, 0.1), (back + 0.02, 0.03), (back + 0.06, 0.03)
+    )
     shoe.canvas.fill(inner, shoe.dress.lining.shaded(0.62, relief=95))
     shoe.canvas.fill(behind, shoe.dress.lining.shaded(0.75, relief=95))
     rear = curve(shoe.at((back - 0.005, -0.012), (back + 0.008, 0.1), ridge[0]))
@@ -40,7 +57,12 @@ def wide_band(shoe: Shoe, back: float, front: float, paint: Paint) -> Points:
     shoe.canvas.fill(outline, paint)
     for edge, inset in ((rear, 0.014), (fore, -0.014)):
         shoe.canvas.dashes(along(edge + np.array([inset, 0.0]), 30), 0.004, shoe.dress.thread)
-    shine = shoe.at(shoe.over(back + 0.06, 0.9), shoe.over(front - 0.03, 0.88), shoe.over(front - 0.02, 0.7), shoe.over(back + 0.06, 0.72))
+    shine = shoe.at(
+        shoe.over(back + 0.06, 0.9),
+        shoe.over(front - 0.03, 0.88),
+        shoe.over(front - 0.02, 0.7),
+        shoe.over(back + 0.06, 0.72),
+    )
     shoe.canvas.light(shine, 0.85)
     return outline
 
@@ -53,13 +75,21 @@ def ankle_ring(shoe: Shoe, level: float, *, far: bool) -> Points:
     return shoe.upright(*zip(x.tolist(), y.tolist(), strict=True))
 
 
-def draw_ankle_back(shoe: Shoe, width: float, level: float) -> None:
+def ankle_level(shoe: Shoe) -> float:
+    """How high above the heel seat the ankle strap runs."""
+    return 0.345 / shoe.last.volume
+
+
+def draw_ankle_back(shoe: Shoe, width: float) -> None:
     """What of an ankle strap lies behind the foot."""
-    shoe.canvas.stroke(ankle_ring(shoe, level, far=True), width * 0.9, shoe.dress.lining.shaded(0.66, relief=95))
+    shoe.canvas.stroke(
+        ankle_ring(shoe, ankle_level(shoe), far=True), width * 0.9, shoe.dress.lining.shaded(0.66, relief=95)
+    )
 
 
-def draw_ankle_front(shoe: Shoe, width: float, level: float) -> None:
+def draw_ankle_front(shoe: Shoe, width: float) -> None:
     """The near half of an ankle strap, held by a strip down to the heel seat."""
+    level = ankle_level(shoe)
     paint = shoe.dress.colors[1].raised(12)
     holder = curve(shoe.upright((-0.008, level), (-0.016, level * 0.6), (0.005, 0.0)))
     shoe.canvas.stroke(holder, width * 1.1, paint.raised(-6))
@@ -81,9 +111,18 @@ def draw_slingback(shoe: Shoe, width: float, *, start: tuple[float, float]) -> P
 def draw_counter(shoe: Shoe, *, cutout: bool) -> None:
     """A closed back on a sandal."""
     shape = shoe.at(
-        (-0.004, -0.012), (-0.03, 0.08), (-0.02, 0.17), (0.006, 0.25), (0.06, 0.23), (0.15, 0.15), (0.24, 0.06), (0.27, -0.012)
+        (-0.004, -0.012),
+        (-0.03, 0.08),
+        (-0.02, 0.17),
+        (0.006, 0.25),
+        (0.06, 0.23),
+        (0.15, 0.15),
+        (0.24, 0.06),
+        (0.27, -0.012),
     )
-    shoe.canvas.fill(shoe.at((0.0, 0.0), (0.03, 0.27), (0.12, 0.24), (0.26, 0.06)), shoe.dress.lining.shaded(0.7))
+    shoe.canvas.fill(
+        shoe.at((0.0, 0.0), (0.03, 0.27), (0.12, 0.24), (0.26, 0.06)), shoe.dress.lining.shaded(0.7)
+    )
     shoe.canvas.fill(curve(shape), shoe.dress.main)
     shoe.canvas.dashes(along(curve(shape[3:7]) - np.array([0, 0.015]), 26), 0.005, shoe.dress.thread)
     if cutout:
@@ -92,7 +131,9 @@ def draw_counter(shoe: Shoe, *, cutout: bool) -> None:
 
 def draw_cutout(shoe: Shoe) -> None:
     """A hole in the counter through which the lining shows."""
-    hole = shoe.at((0.02, 0.06), (0.015, 0.13), (0.035, 0.165), (0.08, 0.15), (0.125, 0.09), (0.115, 0.05), (0.06, 0.04))
+    hole = shoe.at(
+        (0.02, 0.06), (0.015, 0.13), (0.035, 0.165), (0.08, 0.15), (0.125, 0.09), (0.115, 0.05), (0.06, 0.04)
+    )
     shoe.canvas.fill(curve(np.concatenate([hole, hole[:1]])), shoe.dress.main.shaded(0.75, relief=215))
     center = hole.mean(axis=0)
     shoe.canvas.fill(center + (hole - center) * 0.82, shoe.dress.lining.shaded(0.8, relief=70))
@@ -105,7 +146,9 @@ def _crossed(shoe: Shoe) -> None:
     for foot, top, paint in ends:
         far = curve(shoe.at(shoe.over(top, 0.99), (top + 0.02, 0.1), (top + 0.05, 0.03)))
         shoe.canvas.stroke(far, width * 0.8, shoe.dress.lining.shaded(0.66, relief=100))
-        near = curve(shoe.at((foot, -0.012), (0.5 * (foot + top), 0.45 * shoe.last.dorsum(top)), shoe.over(top, 1.0)))
+        near = curve(
+            shoe.at((foot, -0.012), (0.5 * (foot + top), 0.45 * shoe.last.dorsum(top)), shoe.over(top, 1.0))
+        )
         shoe.canvas.stroke(near, width, paint.raised(8 if paint is one else 0))
         shoe.canvas.dashes(along(near + np.array([width * 0.3, 0.0]), 26), 0.004, shoe.dress.thread)
         shoe.canvas.light(ribbon(near[5:], width * 0.35), 0.75)
@@ -154,14 +197,14 @@ def draw_open_shoe(shoe: Shoe) -> list[Points]:
     draw_footbed(shoe)
     width = shoe.jitter(0.028, 0.042)
     if back == "ankle_strap":
-        draw_ankle_back(shoe, width, 0.37)
+        draw_ankle_back(shoe, width)
     if back in ("closed", "cutout"):
         draw_counter(shoe, cutout=back == "cutout")
     outlines = draw_straps(shoe)
     if back == "slingback":
         draw_slingback(shoe, width, start=(0.42, -0.01))
     if back == "ankle_strap":
-        draw_ankle_front(shoe, width, 0.37)
+        draw_ankle_front(shoe, width)
     if back == "pull_tab":
         draw_counter(shoe, cutout=False)
     return outlines
@@ -172,7 +215,9 @@ def draw_pull_tab(shoe: Shoe) -> None:
     boot = shoe.values["category"] in ("boot", "ankle_boot")
     at = (0.0, shoe.shaft) if boot else (0.0, 0.25)
     base = shoe.upright(at)[0]
-    shape = points((-0.03, -0.045), (-0.045, 0.02), (-0.036, 0.065), (-0.008, 0.062), (0.004, 0.02), (0.008, -0.045))
+    shape = points(
+        (-0.03, -0.045), (-0.045, 0.02), (-0.036, 0.065), (-0.008, 0.062), (0.004, 0.02), (0.008, -0.045)
+    )
     paint = shoe.dress.colors[2].shaded(0.62 if sum(shoe.dress.main.color) > 240 else 2.6, relief=225)
     shoe.canvas.fill(base + curve(shape), paint)
     hole = points((-0.028, -0.005), (-0.03, 0.03), (-0.018, 0.045), (-0.006, 0.028), (-0.004, -0.005))

@@ -1,4 +1,4 @@
-"""Closed uppers: the outlines of pumps, flats, loafers, oxfords, sneakers, boots, mules and espadrilles, and their seams."""
+"""Closed uppers, from pumps to boots: their outlines, linings and seams."""
 
 import numpy as np
 
@@ -10,8 +10,24 @@ Pairs = list[tuple[float, float]]
 
 # From the top of the counter to the throat, as (u, v).
 TOPLINES: dict[str, Pairs] = {
-    "pump": [(0.012, 0.25), (0.05, 0.238), (0.14, 0.178), (0.27, 0.118), (0.42, 0.092), (0.54, 0.1)],
-    "ballet_flat": [(0.012, 0.25), (0.05, 0.236), (0.14, 0.182), (0.28, 0.135), (0.44, 0.11), (0.58, 0.115)],
+    "pump": [
+        (0.012, 0.25),
+        (0.05, 0.24),
+        (0.13, 0.19),
+        (0.26, 0.125),
+        (0.41, 0.092),
+        (0.54, 0.092),
+        (0.64, 0.118),
+    ],
+    "ballet_flat": [
+        (0.012, 0.25),
+        (0.05, 0.236),
+        (0.14, 0.182),
+        (0.28, 0.13),
+        (0.45, 0.1),
+        (0.6, 0.1),
+        (0.71, 0.122),
+    ],
     "loafer": [(0.012, 0.25), (0.06, 0.235), (0.16, 0.2), (0.28, 0.19), (0.37, 0.215)],
     "oxford": [(0.012, 0.26), (0.06, 0.245), (0.14, 0.205), (0.24, 0.205), (0.33, 0.265)],
     "sneaker": [(0.012, 0.285), (0.06, 0.255), (0.13, 0.225), (0.22, 0.228), (0.3, 0.275)],
@@ -19,8 +35,8 @@ TOPLINES: dict[str, Pairs] = {
 }
 # Where the upper meets the foot's upper line.
 THROATS: dict[str, float] = {
-    "pump": 0.64,
-    "ballet_flat": 0.7,
+    "pump": 0.71,
+    "ballet_flat": 0.775,
     "loafer": 0.44,
     "oxford": 0.4,
     "sneaker": 0.37,
@@ -28,19 +44,20 @@ THROATS: dict[str, float] = {
     "mule": 0.5,
 }
 TOES: dict[str, Pairs] = {
-    "round": [(0.82, 0.15), (0.9, 0.128), (0.96, 0.094), (0.995, 0.048), (1.0, 0.0)],
-    "cap": [(0.82, 0.15), (0.9, 0.13), (0.96, 0.098), (0.996, 0.05), (1.0, 0.0)],
-    "almond": [(0.82, 0.142), (0.9, 0.11), (0.97, 0.072), (1.015, 0.034), (1.03, 0.0)],
-    "pointed": [(0.82, 0.134), (0.9, 0.096), (0.99, 0.055), (1.06, 0.026), (1.1, 0.004)],
-    "square": [(0.82, 0.138), (0.9, 0.115), (0.975, 0.092), (0.995, 0.086), (1.004, 0.078), (1.016, 0.0)],
+    "round": [(0.82, 0.15), (0.9, 0.132), (0.96, 0.102), (0.998, 0.055), (1.0, 0.02), (0.992, 0.0)],
+    "cap": [(0.82, 0.15), (0.9, 0.134), (0.96, 0.105), (0.998, 0.057), (1.0, 0.02), (0.992, 0.0)],
+    "almond": [(0.82, 0.142), (0.9, 0.11), (0.98, 0.07), (1.035, 0.034), (1.055, 0.0)],
+    "pointed": [(0.82, 0.134), (0.9, 0.096), (1.0, 0.055), (1.09, 0.024), (1.145, 0.004)],
+    "square": [(0.82, 0.14), (0.9, 0.122), (0.98, 0.108), (1.0, 0.105), (1.006, 0.098), (1.022, 0.0)],
     "open": [(0.8, 0.152), (0.865, 0.13), (0.88, 0.118), (0.892, 0.07), (0.925, 0.0)],
 }
 
 
 def _vamp(shoe: Shoe, throat: float) -> Pairs:
     """From the throat along the foot's upper line into the toe."""
-    start = [shoe.over(u, 0.98) for u in np.arange(throat, 0.79, 0.075)]
-    return [*start, *TOES[shoe.values["toe"]]]
+    toe = TOES[shoe.values["toe"]]
+    start = [shoe.over(u, 0.98) for u in np.arange(throat, toe[0][0] - 0.03, 0.075)]
+    return [*start, *toe]
 
 
 def _bottom(shoe: Shoe, end: float) -> Points:
@@ -78,12 +95,12 @@ def low_outline(shoe: Shoe) -> Points:
     category = shoe.values["category"]
     throat = THROATS[category]
     if shoe.values["back"] == "slingback":
-        rear = curve(shoe.at((0.3, 0.0), (0.33, 0.06), (0.42, 0.088), (0.54, 0.1)))
+        rear = curve(shoe.at((0.3, 0.0), (0.33, 0.05), (0.42, 0.08), (0.54, 0.09), *TOPLINES[category][-1:]))
     else:
         counter = curve(shoe.at((-0.004, 0.0), (-0.03, 0.075), (-0.022, 0.16), TOPLINES[category][0]))
         top = curve(shoe.at(*TOPLINES[category]))
         rear = np.concatenate([counter, top])
-    rise = shoe.at(*TOPLINES[category][-1:], shoe.over(throat - 0.03, 0.9), shoe.over(throat, 0.98))
+    rise = shoe.at(*TOPLINES[category][-1:], shoe.over(throat - 0.02, 0.93), shoe.over(throat, 0.98))
     vamp = curve(shoe.at(*_vamp(shoe, throat)))
     start = 0.3 if shoe.values["back"] == "slingback" else 0.0
     return np.concatenate([rear, curve(rise), vamp, _bottom_from(shoe, start)])
@@ -100,7 +117,7 @@ def draw_lining(shoe: Shoe) -> None:
         return
     throat = THROATS[category]
     if shoe.values["back"] == "slingback":
-        path = shoe.at((0.3, 0.0), (0.4, 0.1), (0.52, 0.135), shoe.over(throat, 0.99), (throat, 0.02))
+        path = shoe.at((0.3, 0.0), (0.4, 0.1), (0.54, 0.118), shoe.over(throat, 0.99), (throat, 0.02))
         canvas.fill(curve(path), lining)
         return
     raised = [(u + 0.012, v + 0.03 * min(1.0, u / 0.15)) for u, v in top]
@@ -133,23 +150,44 @@ def _length(path: Points) -> float:
 
 
 def _loafer(shoe: Shoe) -> None:
-    apron = curve(shoe.at((0.43, 0.16), (0.56, 0.1), (0.72, 0.088), (0.84, 0.088), (0.915, 0.112), (0.93, 0.135)))
-    shoe.canvas.stroke(apron, 0.012, shoe.dress.main.shaded(0.78, relief=225))
-    shoe.canvas.dashes(along(apron, 44), 0.01, shoe.dress.main.shaded(0.6, relief=180))
-    saddle = shoe.at((0.5, -0.01), (0.505, 0.12), shoe.over(0.52, 1.02), shoe.over(0.6, 1.02), (0.6, 0.1), (0.61, -0.01))
-    shoe.canvas.fill(saddle, shoe.dress.colors[1].raised(14))
-    _seam(shoe, curve(shoe.at((0.5, 0.0), (0.505, 0.12), shoe.over(0.52, 0.98))))
+    bright = sum(shoe.dress.main.color) / 3
+    apron = curve(
+        shoe.at((0.52, 0.13), (0.6, 0.105), (0.72, 0.086), (0.83, 0.082), (0.905, 0.092), (0.945, 0.112))
+    )
+    shoe.canvas.stroke(apron, 0.019, shoe.dress.main.shaded(0.9 if bright > 70 else 1.35, relief=240))
+    shoe.canvas.dashes(along(apron, 60), 0.012, shoe.dress.main.shaded(0.62, relief=190))
+    saddle = curve(
+        shoe.at(
+            (0.47, 0.04),
+            (0.475, 0.13),
+            shoe.over(0.51, 1.03),
+            shoe.over(0.595, 1.04),
+            (0.585, 0.12),
+            (0.59, 0.04),
+        )
+    )
+    strap = shoe.dress.colors[1].shaded(0.82 if bright > 70 else 1.45, relief=235)
+    shoe.canvas.fill(saddle, strap)
+    for inset in (0.012, -0.012):
+        edge = shoe.at(
+            (0.53 - inset * 4.4, 0.06), (0.53 - inset * 4.2, 0.13), shoe.over(0.552 - inset * 2.8, 0.97)
+        )
+        shoe.canvas.dashes(along(curve(edge), 22), 0.005, shoe.dress.thread)
 
 
 def _oxford(shoe: Shoe) -> None:
-    quarter = shoe.at((0.33, 0.26), (0.4, 0.37), (0.54, 0.265), (0.6, 0.16), (0.56, 0.07), (0.5, 0.0), (0.36, 0.0))
+    quarter = shoe.at(
+        (0.33, 0.26), (0.4, 0.37), (0.54, 0.265), (0.6, 0.16), (0.56, 0.07), (0.5, 0.0), (0.36, 0.0)
+    )
     shoe.canvas.fill(curve(quarter), shoe.dress.colors[1].raised(8))
     _seam(shoe, curve(shoe.at((0.52, 0.0), (0.58, 0.08), (0.6, 0.16), (0.56, 0.24))), double=True)
 
 
 def _sneaker(shoe: Shoe) -> None:
     one, two, three = shoe.dress.colors
-    counter = shoe.at((-0.03, 0.03), (-0.028, 0.16), (0.012, 0.27), (0.075, 0.235), (0.12, 0.14), (0.17, 0.03))
+    counter = shoe.at(
+        (-0.03, 0.03), (-0.028, 0.16), (0.012, 0.27), (0.075, 0.235), (0.12, 0.14), (0.17, 0.03)
+    )
     shoe.canvas.begin_clip()
     shoe.canvas.fill(curve(counter), two.shaded(0.93, relief=205))
     mud = curve(shoe.at((0.7, 0.02), (0.78, 0.075), (0.86, 0.115), (0.93, 0.13), (1.02, 0.1), (1.02, 0.0)))
@@ -206,7 +244,13 @@ def draw_upper(shoe: Shoe) -> Points:
         _boot(shoe)
     if shoe.values["toe"] == "cap":
         _cap(shoe)
-    shine = shoe.at(shoe.over(0.66, 0.86), shoe.over(0.76, 0.84), shoe.over(0.86, 0.8), shoe.over(0.86, 0.62), shoe.over(0.74, 0.66))
+    shine = shoe.at(
+        shoe.over(0.66, 0.86),
+        shoe.over(0.76, 0.84),
+        shoe.over(0.86, 0.8),
+        shoe.over(0.86, 0.62),
+        shoe.over(0.74, 0.66),
+    )
     canvas.light(shine, 0.9)
     return outline
 
@@ -221,5 +265,7 @@ def _cap(shoe: Shoe) -> None:
     shape = np.concatenate([edge, shoe.at((1.05, 0.17), (1.05, -0.01))])
     shoe.canvas.begin_clip()
     shoe.canvas.fill(shape, cap)
-    shoe.canvas.end_clip(shoe.dress.main, *(paint.shaded(0.95, relief=205) for paint in shoe.dress.colors[2:]))
-    shoe.canvas.dashes(along(edge[2:-3] + np.array([-0.012, 0]), 16), 0.005, shoe.dress.thread)
+    shoe.canvas.dashes(along(edge + np.array([-0.012, 0]), 22), 0.005, shoe.dress.thread)
+    shoe.canvas.end_clip(
+        shoe.dress.main, *(paint.shaded(0.95, relief=205) for paint in shoe.dress.colors[2:])
+    )

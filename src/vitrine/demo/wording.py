@@ -55,14 +55,14 @@ MATERIALS = {
     "snake": ("estampa de cobra", 1.35),
 }
 SOLES = {
-    "rubber": "borracha",
-    "leather": "couro",
+    "rubber": "de borracha",
+    "leather": "de couro",
     "lacquered": "laqueado",
-    "rope": "juta",
+    "rope": "de juta",
     "lug": "tratorado",
-    "eva": "EVA branco",
-    "gum": "látex",
-    "wood": "madeira",
+    "eva": "de EVA branco",
+    "gum": "de látex",
+    "wood": "de madeira",
 }
 
 
@@ -77,15 +77,15 @@ class Wording:
 
 
 def word(values: Mapping[str, str], style: np.random.Generator, own: np.random.Generator) -> Wording:
-    """Name, description, brand and price: brand and price level belong to the style, the color to the product."""
+    """Name, description, brand and price; brand and price level belong to the style."""
     noun, feminine, base = CATEGORIES[values["category"]]
     brand = BRANDS[int(style.integers(len(BRANDS)))]
     color = COLORS[values["color"]][feminine]
     fabric, factor = MATERIALS[values["material"]]
-    heel = HEELS.get(values["heel"], f"em {fabric}".title().replace("Em ", "em ") if style.random() < 0.5 else "")
+    plain = f"em {fabric.title()}" if style.random() < 0.5 else ""
+    heel = HEELS.get(values["heel"], plain)
     name = " ".join(part for part in (noun, heel, color, brand) if part)
     price = base * factor * style.uniform(0.85, 1.25) * (1.12 if values["features"] != "unadorned" else 1.0)
     price += own.choice((0.0, 0.0, 0.0, 10.0))
-    sole = SOLES[values["sole"]]
-    description = f"{noun} {color.lower()} em {fabric}, solado {'de ' if sole not in ('laqueado', 'tratorado') else ''}{sole}."
+    description = f"{noun} {color.lower()} em {fabric}, solado {SOLES[values['sole']]}."
     return Wording(name, description, brand, f"{int(price // 10) * 10 + 9}.90")

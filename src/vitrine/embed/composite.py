@@ -1,19 +1,17 @@
 """Several embedders side by side: their blocks concatenated, each normalized to length one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitrine.embed.embedder import Block, Embedder, build_embedder, check_settings, embedder_id
+from vitrine.embed.embedder import Block, Embedder, embedder_id
 from vitrine.errors import InputError
 
 
 class Composite:
-    """Concatenates the vectors of `parts`; every block of every part has length one, or zero where it was zero.
+    """Concatenates the vectors of `parts`; every block of every part has length one (or stays zero).
 
     Color needs color features beside a network that was trained to ignore color; normalizing by block keeps
     the larger numbers of one part from drowning the other.
@@ -21,21 +19,19 @@ class Composite:
 
     def __init__(self, parts: Sequence[Embedder]) -> None:
         if not parts:
-            raise InputError("a composite embedder needs at least one part", hint='parts = [{kind = "color-shape"}]')
+            raise InputError(
+                "a composite embedder needs at least one part", hint="set color_shape = true under [embedder]"
+            )
         self.parts = tuple(parts)
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], *, folder: Path) -> "Composite":
-        """Build from `parts`, a list of the settings of each part."""
-        check_settings("composite", settings, ["parts"])
-        return cls([build_embedder(part, folder=folder) for part in settings.get("parts", [])])
 
     @cached_property
     def id(self) -> str:
+        """The embedder's name and a hash of its contract."""
         return embedder_id("composite", self.contract)
 
     @property
     def contract(self) -> dict[str, object]:
+        """Everything that changes a vector."""
         return {
             "kind": "composite",
             "version": 1,
@@ -46,6 +42,7 @@ class Composite:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
+        """Column ranges that belong together."""
         blocks: list[Block] = []
         start = 0
         for number, part in enumerate(self.parts):
@@ -60,9 +57,11 @@ class Composite:
 
     @property
     def dim(self) -> int:
+        """Length of a vector."""
         return self.blocks[-1].stop
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Vectors (n, dim) of RGB images of any sizes."""
         vectors = np.concatenate([part.embed(images) for part in self.parts], axis=1)
         for block in self.blocks:
             columns = vectors[:, block.start : block.stop]

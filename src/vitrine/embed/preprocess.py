@@ -1,70 +1,62 @@
 """A picture of any size to the square of bytes that a network expects."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitrine.embed.network import Layout
 from vitrine.errors import InputError
 
-ResizeMode = Literal["squash", "crop", "pad-white"]
+ResizeMode = Literal["squash", "crop", "pad"]
 Channels = Literal["RGB", "BGR"]
-Layout = Literal["NHWC", "NCHW"]
 
-# x → (x - mean) / scale on 0..255, as networks trained on ImageNet with PyTorch expect.
+# x → (x - mean) / std on 0..255, as networks trained on ImageNet with PyTorch expect.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_SCALE = (58.395, 57.12, 57.375)
+IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How pixels become a network's input: a square of `size`, channels in order, then (x - mean) / scale.
+    """How pixels become a network's input: a square of `size`, channels in order, then (x - mean) / std.
 
-    `mean` and `scale` are in units of 0..255; a network with uint8 input takes the bytes as they are
-    (mean 0, scale 1).
+    `mean` and `std` are in units of 0..255; a network with uint8 input takes the bytes as they are
+    (mean 0, std 1).
     """
 
     size: int = 224
-    resize: ResizeMode = "pad-white"
+    resize: ResizeMode = "pad"
     channels: Channels = "RGB"
     layout: Layout = "NHWC"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     resample: Literal["bilinear"] = field(default="bilinear")
 
     def __post_init__(self) -> None:
         for name, allowed in (("resize", ResizeMode), ("channels", Channels), ("layout", Layout)):
             if getattr(self, name) not in get_args(allowed):
-                raise InputError(f"{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(allowed))}")
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(allowed))}"
+                )
         if not 8 <= self.size <= 2048:
             raise InputError(f"size is {self.size}; a network's input has 8 to 2048 pixels a side")
-        if len(self.mean) != 3 or len(self.scale) != 3 or 0.0 in self.scale:
-            raise InputError(f"mean {self.mean} and scale {self.scale} need three numbers each, no scale of zero")
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> "Preprocessing":
-        """Read from the plain values of a settings file; lists and integers become tuples and floats."""
-        values = dict(settings)
-        for name in ("mean", "scale"):
-            if name in values:
-                values[name] = tuple(float(value) for value in values[name])
-        return cls(**values)
+        if len(self.mean) != 3 or len(self.std) != 3 or 0.0 in self.std:
+            raise InputError(f"mean {self.mean} and std {self.std} need three numbers each, no std of zero")
 
     def contract(self) -> dict[str, object]:
         """The fields as JSON-able values."""
         return {
             "size": self.size, "resize": self.resize, "channels": self.channels, "layout": self.layout,
-            "mean": list(self.mean), "scale": list(self.scale), "resample": self.resample,
+            "mean": list(self.mean), "std": list(self.std), "resample": self.resample,
         }  # fmt: skip
 
 
 def preprocess(image: NDArray[np.uint8], size: int, mode: ResizeMode) -> NDArray[np.uint8]:
     """An RGB image (height, width, 3) as a square (size, size, 3).
 
-    `squash` ignores the aspect ratio, `crop` keeps the central square, `pad-white` fits the whole picture on white.
+    `squash` ignores the aspect ratio, `crop` keeps the central square, `pad` fits the whole picture on white.
     A picture that is already the square comes back untouched.
     """
     height, width = image.shape[:2]
@@ -74,7 +66,9 @@ def preprocess(image: NDArray[np.uint8], size: int, mode: ResizeMode) -> NDArray
     if mode == "squash":
         return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
     if mode == "crop":
-        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=_central_square(width, height)))
+        return np.asarray(
+            picture.resize((size, size), Image.Resampling.BILINEAR, box=_central_square(width, height))
+        )
     longest = max(width, height)
     # at least one pixel: a banner of 1 x 4000 must not vanish
     fitted = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))

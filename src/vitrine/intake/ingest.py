@@ -7,9 +7,10 @@ transactions, so an interrupted run continues where it stopped.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 
+import numpy as np
 import sqlalchemy as sa
 
 from vitrine.errors import UnreadablePhoto
@@ -43,6 +44,10 @@ class IngestReport:
     bytes_before: int
     bytes_after: int
 
+    def as_dict(self) -> dict[str, int]:
+        """For JSON."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
@@ -69,6 +74,8 @@ class _Intake:
                 schema.photos.c.cleaning_id,
             ).join(schema.photos)
         ).to_pylist()
+        self.skus = set(catalog.read(sa.select(schema.products.c.sku)).column("sku").to_pylist())
+        self.photo_ids = {row["photo_id"] for row in links}
         self.known = {
             (row["source"], row["source_version"]): row["photo_id"]
             for row in links
@@ -102,9 +109,7 @@ class _Intake:
             if p.photo_id
         ]
         with self.catalog.transaction() as connection:
-            new_products = self.catalog.add(schema.products, products, connection=connection)
             self.catalog.put(schema.products, products, connection=connection)
-            new_photos = self.catalog.add(schema.photos, photos, connection=connection)
             self.catalog.put(schema.photos, photos, connection=connection)
             self.catalog.put(schema.product_photos, _unique_links(links), connection=connection)
             labels = [
@@ -113,7 +118,11 @@ class _Intake:
             ]
             new_labels = self.catalog.add(schema.labels, labels, connection=connection)
             self.quarantine([p.problem for p in prepared if p.problem], connection)
-        return new_products, new_photos, new_labels
+        new_products = {product.sku for product in products} - self.skus
+        new_photos = {photo.photo_id for photo in photos} - self.photo_ids
+        self.skus |= new_products
+        self.photo_ids |= new_photos
+        return len(new_products), len(new_photos), new_labels
 
     def quarantine(self, problems: Sequence[Problem], connection: sa.Connection | None = None) -> None:
         """Keep what could not be used, under this run's batch."""
@@ -186,8 +195,8 @@ def ingest(
 def describe_photo(data: bytes, cleaning: Cleaning) -> tuple[Photo, bytes]:
     """Clean and measure a photo: its record and the cleaned JPEG. Raises UnreadablePhoto."""
     cleaned = clean(data, cleaning)
-    pixels = read_photo(cleaned.data)
-    contrast, sharpness = measure(pixels)
+    picture = read_photo(cleaned.data).image
+    contrast, sharpness = measure(picture)
     photo = Photo(
         photo_id=hashlib.sha256(data).hexdigest(),
         cleaning_id=cleaning.contract_id,
@@ -200,7 +209,8 @@ def describe_photo(data: bytes, cleaning: Cleaning) -> tuple[Photo, bytes]:
         steps=" ".join(cleaned.steps),
         contrast=contrast,
         sharpness=sharpness,
-        fingerprint=fingerprint(pixels).to_bytes(),
+        fingerprint=fingerprint(np.asarray(picture)).to_bytes(),
+        compared=False,
         added_at=now(),
     )
     return photo, cleaned.data

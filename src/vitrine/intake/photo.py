@@ -47,8 +47,9 @@ _WIDE_MODES = ("I", "F")
 class Picture:
     """One decoded photo: `image` is upright RGB, `width` and `height` are its size before a reduced decode.
 
-    `steps` says what decoding changed: `orientation`, `srgb`, `profile-ignored`, `white` (alpha), `depth`, `cmyk`.
-    `tables` are the quantization tables of a JPEG in Pillow's order, `subsampling` its chroma mode (-1: unknown).
+    `steps` says what decoding changed: `orientation`, `srgb`, `profile-ignored`, `white` (alpha), `cmyk`,
+    `depth` (more than 8 bits). `tables` are the quantization tables of a JPEG in Pillow's order,
+    `subsampling` its chroma mode (-1: unknown).
     """
 
     image: Image.Image
@@ -65,8 +66,9 @@ def read_photo(
 ) -> Picture:
     """Decode JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF bytes; of an animation or a document, the first frame.
 
-    `at_least` is the shortest side wanted in pixels: a JPEG is then decoded at 1/2, 1/4 or 1/8 where that still has it.
-    `max_pixels` is checked on the header, before any pixel is read (beyond 178,956,970 Pillow itself refuses).
+    `at_least` is the shortest side wanted in pixels: a JPEG is then decoded at 1/2, 1/4 or 1/8 where that
+    still has it. `max_pixels` is checked on the header, before any pixel is read.
+    Above 178,956,970 Pillow itself refuses.
 
     Raises UnreadablePhoto with the reason `empty`, `not-an-image`, `truncated`, `damaged` or `too-large`.
     """
@@ -129,7 +131,7 @@ def _failures_named(data: bytes) -> Iterator[None]:
         raise UnreadablePhoto(f"the header announces {seen}", reason="too-large") from error
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
-    except Exception as error:  # decoders raise whatever their parsing trips over, from KeyError to zlib.error
+    except Exception as error:  # decoders raise whatever they trip over, from KeyError to zlib.error
         raise _undecodable(data, error) from error
 
 
@@ -193,7 +195,7 @@ def _refuse_endless_scans(image: Image.Image, data: bytes) -> None:
 
 
 def _refuse_filled_in_rows(image: Image.Image) -> None:
-    """Refuse a cut JPEG that was given an end mark: libjpeg fills what is missing with middle gray and says nothing."""
+    """Refuse a cut JPEG that was given an end mark: libjpeg fills the rest with gray and says nothing."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in ("RGB", "L"):
         return
     width, height = image.size
@@ -235,14 +237,14 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and float gray to 8 bits: by the type's range where it shows, else by the brightest pixel."""
+    """Gray of 16 or 32 bits or floats as 8 bits, by the range of the type or else by the brightest pixel."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     brightest = float(values.max())
     if image.mode == "F":
         full = next((limit for limit in (1.0, 255.0, 65535.0) if brightest <= limit), brightest)
     else:
         full = 65535.0 if brightest <= 65535.0 else brightest
-    return Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8))
+    return Image.fromarray((np.clip(values, 0, full) * (255.0 / full) + 0.5).astype(np.uint8))
 
 
 def _apply_profile(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str, ...]]:
@@ -250,7 +252,9 @@ def _apply_profile(image: Image.Image, profile: object) -> tuple[Image.Image, tu
         return image.convert("RGB"), ()
     try:
         transform = _transform(profile[: _MAX_PROFILE + 1], image.mode)
-        return (image.convert("RGB"), ()) if transform is None else (_transformed(image, transform), ("srgb",))
+        return (
+            (image.convert("RGB"), ()) if transform is None else (_transformed(image, transform), ("srgb",))
+        )
     except (ImageCms.PyCMSError, ValueError, OSError):
         return image.convert("RGB"), ("profile-ignored",)
 
@@ -264,7 +268,7 @@ def _transformed(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> I
 
 @lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """How a profile becomes sRGB, kept because a shop's photos share a few profiles; None where it is sRGB already."""
+    """How a profile becomes sRGB, None where it is; kept, because the photos of a shop share a few."""
     if len(profile) > _MAX_PROFILE:
         raise ValueError(f"a color profile of more than {_MAX_PROFILE:,} bytes")
     source = ImageCms.ImageCmsProfile(BytesIO(profile))

@@ -1,6 +1,6 @@
 """Answers to certify: what was decided for each product, how sure, and whether a person says it is right.
 
-Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where a person has not labelled.
+Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where no person has labelled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,7 @@ ANSWERS = pa.schema(
     ]
 )
 WHOLE_PRODUCT = "whole product"
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Strings = Sequence[str] | NDArray[np.object_]
@@ -43,9 +44,12 @@ class Answers:
 
     @classmethod
     def read(cls, table: pa.Table, where: str) -> "Answers":
+        """The table's columns, checked; `where` names the table in the InputError."""
         missing = [name for name in ANSWERS.names if name not in table.column_names]
         if missing:
-            raise InputError(f"{where}: column '{missing[0]}' is missing (there are: {', '.join(table.column_names)})")
+            raise InputError(
+                f"{where}: column '{missing[0]}' is missing (there are: {', '.join(table.column_names)})"
+            )
         table = table.select(ANSWERS.names).cast(ANSWERS).sort_by("sku")
         sku, family, value = (np.array(table.column(i).to_pylist(), dtype=object) for i in range(3))
         twice = np.flatnonzero(sku[1:] == sku[:-1])
@@ -61,16 +65,20 @@ class Answers:
         return cls(sku, family, value, confidence, correct, known)
 
     def take(self, rows: NDArray[Any]) -> "Answers":
+        """Some of the rows, by number or by mask."""
         columns = (self.sku, self.family, self.value, self.confidence, self.correct, self.known)
         return Answers(*(column[rows] for column in columns))
 
     def labelled(self) -> "Answers":
+        """The rows that a person has labelled."""
         return self.take(self.known)
 
 
 def whole_products(answers: Mapping[str, pa.Table]) -> pa.Table:
-    """Answers about whole products, to be certified like an attribute's: the confidence is the smallest of the
-    attributes', one wrong attribute makes the product wrong, and one without a label leaves it unlabelled.
+    """Answers about whole products, to be certified as if they were one more attribute's.
+
+    The confidence is the smallest of the attributes'; one wrong attribute makes the product wrong, and one
+    without a label leaves it unlabelled.
 
     `answers[attribute]` (schema `ANSWERS`) must hold the same skus for every attribute, in any order.
     """
@@ -95,8 +103,10 @@ def whole_products(answers: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def one_per_family(sku: Strings, family_id: Strings, salt: str) -> NDArray[np.intp]:
-    """Row numbers (ascending) of one product a family: the one whose salted SHA-256 is smallest, whatever the order of
-    rows. No label is looked at."""
+    """Row numbers (ascending) of one product a family: the one whose salted SHA-256 is smallest.
+
+    The order of rows does not matter, and no label is looked at.
+    """
     chosen: dict[str, tuple[bytes, int]] = {}
     for row, (name, family) in enumerate(zip(sku, family_id, strict=True)):
         key = (sha256(f"{salt}|{name}".encode()).digest(), row)

@@ -1,14 +1,13 @@
-"""Fit gradient-boosted trees on the first principal components: the head for values that no plane separates."""
+"""Fit gradient-boosted trees on the first principal components, for values told apart by thresholds."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from vitrine.learn.linear import LOG_FLOOR
-from vitrine.learn.rowwise import log_softmax
+from vitrine.learn.rowwise import LOG_FLOOR, log_softmax
 
 # Trees pay for every column; beyond the first components they gained nothing in benchmarks/heads.py.
 COLUMNS = 64
@@ -37,7 +36,7 @@ class Boosted:
         ).reshape(len(x), -1)
         return log_softmax(scores, LOG_FLOOR)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Its numbers by name; the model's bytes are one of them."""
         return {
             "model": np.frombuffer(self.model, dtype=np.uint8),
@@ -46,7 +45,7 @@ class Boosted:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
         """The same classifier again, from `arrays`."""
         columns, k = (int(number) for number in arrays["shape"])
         return cls(arrays["model"].tobytes(), columns, arrays["present"].astype(np.int64), k)
@@ -60,7 +59,6 @@ def fit_boosted(
     rounds: int,
     held_out: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None,
     seed: int,
-    threads: int,
 ) -> tuple[Boosted, int]:
     """Fit on rows `x` (n, d) with values `y` in 0..k-1; also gives the number of rounds it took.
 
@@ -68,17 +66,17 @@ def fit_boosted(
     """
     present, dense = np.unique(y, return_inverse=True)
     columns = min(COLUMNS, x.shape[1])
-    train = xgb.QuantileDMatrix(x[:, :columns], dense, max_bin=BINS, nthread=threads)
+    train = xgb.QuantileDMatrix(x[:, :columns], dense, max_bin=BINS, nthread=1)
     watched = []
     if held_out is not None:
         known = np.isin(held_out[1], present)
         watched_y = np.searchsorted(present, held_out[1][known])
         held_x = held_out[0][known, :columns]
-        watched = [(xgb.QuantileDMatrix(held_x, watched_y, ref=train, max_bin=BINS, nthread=threads), "held_out")]
+        watched = [(xgb.QuantileDMatrix(held_x, watched_y, ref=train, max_bin=BINS, nthread=1), "held_out")]
     settings = {
         "objective": "multi:softprob", "num_class": len(present), "eval_metric": "mlogloss",
         "tree_method": "hist", "max_bin": BINS, "max_depth": DEPTH, "learning_rate": LEARNING_RATE,
-        "nthread": threads, "seed": seed, "verbosity": 0,
+        "nthread": 1, "seed": seed, "verbosity": 0,
     }  # fmt: skip
     booster = xgb.train(
         settings,

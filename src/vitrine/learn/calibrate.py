@@ -1,7 +1,7 @@
 """Turn a head's raw scores into probabilities that mean what they say, and measure whether they do.
 
-Everything here is fitted on out-of-fold scores of the train part: a calibrator fitted on the part that is certified
-afterwards breaks the certificate.
+Everything here is fitted on out-of-fold scores of the train part: a calibrator fitted on the part that is
+certified afterwards breaks the certificate.
 
 >>> import numpy as np
 >>> log_proba = np.log([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.9, 0.1]])
@@ -44,7 +44,9 @@ class Calibrator:
     def apply(self, log_proba: Scores) -> NDArray[np.float64]:
         """Calibrated probabilities, (n, k), of raw log scores, (n, k)."""
         if log_proba.ndim != 2 or log_proba.shape[1] != len(self.bias):
-            raise InputError(f"calibrator of {len(self.bias)} values was given scores of shape {log_proba.shape}")
+            raise InputError(
+                f"calibrator of {len(self.bias)} values was given scores of shape {log_proba.shape}"
+            )
         logits = self.sharpness * _floored(log_proba) + np.asarray(self.bias)
         return np.exp(_log_softmax(logits))
 
@@ -60,14 +62,17 @@ class Calibrator:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Calibrator":
         """The calibrator that `to_json` wrote."""
-        return cls(data["kind"], float(data["sharpness"]), tuple(map(float, data["bias"])), float(data["log_loss"]))
+        return cls(
+            data["kind"], float(data["sharpness"]), tuple(map(float, data["bias"])), float(data["log_loss"])
+        )
 
 
 def fit_calibrator(log_proba: Scores, y: NDArray[np.integer[Any]], family_id: Sequence[str]) -> Calibrator:
     """Fit on out-of-fold scores (n, k) and true value indices (n,); rows of one family share an inner fold.
 
-    Temperature alone (Guo et al. 2017, arXiv 1706.04599) or temperature with a penalized bias per value, whichever has
-    the lower inner cross-validated log-loss; that loss is kept as `log_loss`. Raises InputError on unusable scores.
+    Temperature alone (Guo et al. 2017, arXiv 1706.04599) or temperature with a penalized bias per value,
+    whichever has the lower inner cross-validated log-loss; that loss is kept as `log_loss`. Raises InputError
+    on unusable scores.
     """
     _check(log_proba, y, family_id)
     scores = _floored(log_proba)
@@ -109,10 +114,9 @@ def _inner_loss(
     total = 0.0
     for k in np.unique(fold):
         held = fold == k
-        if held.all():
-            held = np.ones(len(y), dtype=bool)
-        fitted = _fit(scores[~held] if not held.all() else scores, y[~held] if not held.all() else y, spread)
-        log_p = _log_softmax(fitted[0] * scores[held] + fitted[1])
+        seen = held if held.all() else ~held  # a single family has no second fold
+        sharpness, bias = _fit(scores[seen], y[seen], spread)
+        log_p = _log_softmax(sharpness * scores[held] + bias)
         total -= float(log_p[np.arange(int(held.sum())), y[held]].sum())
     return total / len(y)
 
@@ -120,7 +124,7 @@ def _inner_loss(
 def _fit(
     scores: NDArray[np.float64], y: NDArray[np.integer[Any]], spread: float
 ) -> tuple[float, NDArray[np.float64]]:
-    """Minimize the mean log-loss plus the bias penalty; convex in (sharpness, bias), so one start is enough."""
+    """Minimize the mean log-loss plus the bias penalty; it is convex, so one start is enough."""
     n, k = scores.shape
     rows = np.arange(n)
     counts = np.bincount(y, minlength=k) / n
@@ -144,7 +148,7 @@ def _fit(
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How well confidences match outcomes: `ece` over bins of equal mass, `brier` on the decided value, with n.
+    """How well confidences match outcomes: `ece` over bins of equal mass, `brier` on the decided value.
 
     The bins (mean confidence, share correct, count) are what a reliability plot draws.
     """
@@ -163,7 +167,9 @@ def reliability(confidence: Scores, correct: NDArray[np.bool_], *, bins: int = 1
     Equal mass, because most confidences crowd near 1 where bins of equal width would hold everything.
     """
     if len(confidence) != len(correct) or not len(confidence):
-        raise InputError(f"reliability needs as many outcomes as confidences; got {len(correct)}, {len(confidence)}")
+        raise InputError(
+            f"reliability needs as many outcomes as confidences; got {len(correct)}, {len(confidence)}"
+        )
     order = np.lexsort((correct, confidence))
     parts = [part for part in np.array_split(order, bins) if len(part)]
     means = tuple(float(np.mean(confidence[part])) for part in parts)

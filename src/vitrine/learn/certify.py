@@ -1,11 +1,12 @@
-"""Prove how much may be published without a person: a rule, and a bound on its error from labels it never saw.
+"""Prove how much may be published without a person: a rule, and a bound on its error.
 
 Among products drawn from families like those in this catalog, the error of what the rule publishes is at most
-1 - precision, with the wanted confidence over the draw of the calibrate families (Learn then Test, Angelopoulos et al.
-2021, arXiv 2110.01052: a fixed sequence of levels, exact binomial p-values). Everything the rule is made of is chosen
-on out-of-fold answers of the train part by `plan`; the calibrate labels are read once and pick one level.
+1 - precision, with the wanted confidence over the draw of the calibrate families (Learn then Test,
+Angelopoulos et al. 2021, arXiv 2110.01052: a fixed sequence of levels, exact binomial p-values). Everything
+the rule is made of is chosen on out-of-fold answers of the train part by `plan`; the calibrate labels are
+read once and pick one level.
 
-Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where a person has not labelled.
+Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where no person has labelled.
 """
 
 from collections.abc import Mapping
@@ -18,15 +19,17 @@ from scipy.stats import beta, binom
 
 from vitrine.errors import InputError
 from vitrine.learn.answers import Answers, one_per_family
-from vitrine.learn.plan import Plan, Rule, plan, score
+from vitrine.learn.plan import Plan, Rule, plan, probably_enough, score
 
 SALT = "certificate"  # one for all attributes, so that a family shows the same product to each of them
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One tested level: of the calibrate families it would publish, how many are wrong, and the p-value of
-    "the error is above 1 - precision"."""
+    """One tested level: how many calibrate families it publishes, how many of them are wrong, and the p-value.
+
+    The hypothesis under test is "the error is above 1 - precision".
+    """
 
     level: float
     n_published: int
@@ -38,10 +41,12 @@ class Level:
 class Certificate:
     """What may be published of one attribute (or of one of its values, or of whole products), and the proof.
 
-    Counts are families of the calibrate part, one product each; `coverage` is the share of them that is published.
-    `upper_bound` is the Clopper-Pearson bound at the chosen level. `product_weighted_error` is over all labelled
-    calibrate products that are published, for comparison, without a proof. `tests` > 1 shares the allowed risk over
-    that many certificates, so that all hold together.
+    Counts are families of the calibrate part, one product each; `coverage` is the share of them that is
+    published. `upper_bound` is the Clopper-Pearson bound at the chosen level. `product_weighted_error` is
+    over all labelled calibrate products that are published, for comparison, without a proof. `tests` > 1
+    shares the allowed risk over that many certificates, so that all hold together. `labels_needed`, where
+    nothing is certified, says how many labelled calibrate families it would take; None means that no number
+    is enough with these answers.
     """
 
     attribute: str
@@ -65,19 +70,17 @@ class Certificate:
         what = f"`{self.attribute}`" + (f" = {self.value}" if self.value else "")
         promise = f"≥ {_percent(self.precision)} precision, confidence {_percent(self.confidence)}"
         scope = "each on its own" if self.tests == 1 else f"all {self.tests} together"
+        proof = f"n = {self.n_families:,} families, {scope}"
         if self.rule.level is not None:
-            return f"publish {self.coverage:.0%} of {what} at {promise} (n = {self.n_families:,} families, {scope})"
-        need = (
-            f"about ≥ {self.labels_needed:,} labelled calibrate families would be needed"
-            if self.labels_needed
-            else "no number of labels is enough with these answers; the head must get better"
-        )
-        return f"publish none of {what}: {promise} is not proven (n = {self.n_families:,} families, {scope}); {need}"
+            return f"publish {100 * self.coverage:.0f} % of {what} at {promise} ({proof})"
+        if self.labels_needed is None:
+            return f"publish none of {what}: {promise} cannot be proven with these answers at any n ({proof})"
+        need = f"it would take about {self.labels_needed:,} labelled calibrate families or more"
+        return f"publish none of {what}: {promise} is not proven ({proof}); {need}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives an equal certificate back."""
-        thresholds = {value: self.rule.threshold(value) for value in self.rule.offsets}
-        return {**asdict(self), "thresholds": thresholds, "sentence": self.sentence()}
+        return {**asdict(self), "thresholds": self.rule.thresholds, "sentence": self.sentence()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Certificate":
@@ -97,11 +100,11 @@ def certify(
     confidence: float = 0.95,
     tests: int = 1,
 ) -> Certificate:
-    """Choose a rule on out-of-fold train answers and test it on the calibrate answers; both have schema `ANSWERS`.
+    """Choose a rule on out-of-fold train answers and test it on the calibrate answers (schema `ANSWERS`).
 
     Pass every product of the calibrate part: one a family is drawn here, by a hash and not by its label. With
-    `tests` = m the allowed risk is divided by m (Bonferroni) and m certificates hold together. Raises InputError on
-    a table with missing columns, repeated skus, or confidences outside 0..1.
+    `tests` = m the allowed risk is divided by m (Bonferroni) and m certificates hold together. Raises
+    InputError on a table with missing columns, repeated skus, or confidences outside 0..1.
     """
     _check_promise(precision, confidence, tests)
     train = Answers.read(train_oof, "train answers").labelled()
@@ -129,7 +132,7 @@ def certify(
         n_products_published=len(wrong),
         product_weighted_error=float(wrong.mean()) if len(wrong) else None,
         levels=tuple(tested),
-        labels_needed=chosen.labels_needed,
+        labels_needed=None if passed else _labels_needed(chosen, tested, len(drawn.sku), alpha, delta),
     )
 
 
@@ -141,8 +144,10 @@ def certify_values(
     precision: float = 0.97,
     confidence: float = 0.95,
 ) -> dict[str, Certificate]:
-    """A certificate, with a rule of its own, for each value that has the rows for one: where the out-of-fold answers
-    expect enough published calibrate families. Each holds on its own."""
+    """A certificate, with a rule of its own, for each value that has the rows for one; each holds on its own.
+
+    A value has the rows where the out-of-fold answers expect enough published calibrate families for a proof.
+    """
     certificates = {}
     for value in sorted(set(calibrate.column("value").to_pylist())):
         only = [t.filter(pc.equal(t.column("value"), value)) for t in (train_oof, calibrate)]
@@ -153,7 +158,7 @@ def certify_values(
 
 
 def upper_bound(errors: int, n: int, delta: float) -> float:
-    """Exact one-sided upper bound of an error rate at confidence 1 - delta (Clopper and Pearson 1934); 1 for n = 0."""
+    """Exact upper bound of an error rate at confidence 1 - delta (Clopper and Pearson 1934); 1 for n = 0."""
     return float(beta.ppf(1 - delta, errors + 1, n - errors)) if errors < n else 1.0
 
 
@@ -179,5 +184,17 @@ def _test(chosen: Plan, drawn: Answers, alpha: float, delta: float) -> list[Leve
     return tested
 
 
+def _labels_needed(
+    chosen: Plan, tested: list[Level], n_families: int, alpha: float, delta: float
+) -> int | None:
+    """What train expects or, where the first test failed, what that test's own error says, if that is more."""
+    if not tested or chosen.labels_needed is None:
+        return chosen.labels_needed
+    first = tested[0]
+    risk = (first.errors + 0.5) / (first.n_published + 1)
+    seen = probably_enough(risk, first.n_published / n_families, alpha, delta)
+    return None if seen is None else max(seen, chosen.labels_needed)
+
+
 def _percent(share: float) -> str:
-    return f"{100 * share:.4g}%"
+    return f"{100 * share:.4g} %"

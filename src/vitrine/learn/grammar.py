@@ -1,10 +1,11 @@
 """Decode all attributes of a product together: the most probable set of values that the taxonomy allows.
 
-Each head gives probabilities of its own; their product, kept where every rule holds and scaled to sum to 1, is the
-distribution decoded here. Both the most probable set and the marginals are exact.
+Each head gives probabilities of its own; their product, kept where every rule holds and scaled to sum to 1,
+is the distribution decoded here. Both the most probable set and the marginals are exact.
 
-Values that every rule treats alike form a group. Only consistent combinations of groups are enumerated, once; inside
-a group the best value is the most probable one and the mass is the sum, whatever the rest of the product is.
+Values that every rule treats alike form a group. Only consistent combinations of groups are enumerated, once;
+inside a group the best value is the most probable one and the mass is the sum, whatever the rest of the
+product is.
 
 >>> import numpy as np
 >>> from vitrine.taxonomy import parse
@@ -51,8 +52,8 @@ Indices = NDArray[np.intp]
 class Decoded:
     """One attribute of n products.
 
-    `value_index` (n,) points into `Grammar.values[attribute]`; `marginal` (n, k) is the probability of every value
-    given that all rules hold; `confidence` (n,) is the marginal of the decoded value.
+    `value_index` (n,) points into `Grammar.values[attribute]`; `marginal` (n, k) is the probability of every
+    value given that all rules hold; `confidence` (n,) is the marginal of the decoded value.
     """
 
     value_index: Indices
@@ -63,13 +64,13 @@ class Decoded:
 class Grammar:
     """The taxonomy's rules over the values that the heads know.
 
-    `values[attribute]` are the values that are decoded: the head's own, and *not applicable* at the end where a rule
-    needs it and the head has never seen it. Such a head says which value it is *if* the attribute applies, so its *not
-    applicable* has probability 1 wherever the rule demands it. An attribute applies exactly where its rule is met. A
-    rule that names an attribute without a head is ignored.
+    `values[attribute]` are the values that are decoded: the head's own, and *not applicable* at the end where
+    a rule needs it and the head has never seen it. Such a head says which value it is *if* the attribute
+    applies, so its *not applicable* has probability 1 wherever the rule demands it. An attribute applies
+    exactly where its rule is met. A rule that names an attribute without a head is ignored.
 
-    Raises InputError when an attribute or a value is not in the taxonomy, when no set of values is consistent, or when
-    more than 50,000 combinations would have to be tried; the message names the rules.
+    Raises InputError when an attribute or a value is not in the taxonomy, when no set of values is
+    consistent, or when more than 50,000 combinations would have to be tried; the message names the rules.
     """
 
     def __init__(self, taxonomy: Taxonomy, values: Mapping[str, Sequence[str]]) -> None:
@@ -78,7 +79,9 @@ class Grammar:
         self._known = {name: len(known) for name, known in values.items()}
         conditional = {rule.second for rule in self._rules if rule.applies}
         self.values: dict[str, tuple[str, ...]] = {
-            name: (*known, NOT_APPLICABLE) if name in conditional and NOT_APPLICABLE not in known else tuple(known)
+            name: (*known, NOT_APPLICABLE)
+            if name in conditional and NOT_APPLICABLE not in known
+            else tuple(known)
             for name, known in values.items()
         }
         self._components = [_component(names, self._rules, self.values) for names in _tied(self._rules)]
@@ -86,9 +89,9 @@ class Grammar:
     def decode(self, proba: Mapping[str, Probabilities]) -> dict[str, Decoded]:
         """The most probable consistent values of n products, from each head's probabilities (n, its values).
 
-        An attribute without rules gets its own argmax and probability. A row's answer does not depend on the other
-        rows, to the last bit. Raises InputError on a missing attribute, a wrong shape, or a number that is no
-        probability.
+        An attribute without rules gets its own argmax and probability. A row's answer does not depend on the
+        other rows, to the last bit. Raises InputError on a missing attribute, a wrong shape, or a number that
+        is no probability.
         """
         self._check_proba(proba)
         decoded = {name: _alone(proba[name]) for name in self.values}
@@ -98,13 +101,22 @@ class Grammar:
         return decoded
 
     def contradictions(self, values: Mapping[str, Sequence[str | None]]) -> int:
-        """How many of n products break at least one rule; `values[attribute]` has their n values, None for unknown."""
+        """How many of n products break a rule; `values[attribute]` has their n values, None for unknown."""
         broken: set[int] = set()
         for rule in self._rules:
             if rule.first in values and rule.second in values:
                 pairs = enumerate(zip(values[rule.first], values[rule.second], strict=True))
-                broken.update(i for i, (u, v) in pairs if u is not None and v is not None and not rule.allows(u, v))
+                broken.update(
+                    i for i, (u, v) in pairs if u is not None and v is not None and not rule.allows(u, v)
+                )
         return len(broken)
+
+    def tied_to(self, attribute: str) -> tuple[str, ...]:
+        """The attributes whose heads can change the answer of `attribute`, itself included, in order."""
+        for component in self._components:
+            if attribute in component.attributes:
+                return tuple(name for name in self.values if name in component.attributes)
+        return (attribute,)
 
     def _filled(self, name: str, proba: Probabilities) -> Floats:
         """Floored probabilities with the implied *not applicable* column where the head has none."""
@@ -120,7 +132,9 @@ class Grammar:
                 raise InputError(f"decoding needs the probabilities of '{name}' too; got {', '.join(proba)}")
             given = proba[name]
             if given.shape != (n, known):
-                raise InputError(f"probabilities of '{name}' have the shape {given.shape}; expected ({n}, {known})")
+                raise InputError(
+                    f"probabilities of '{name}' have the shape {given.shape}; expected ({n}, {known})"
+                )
             bad = ~((given >= 0).all(axis=1) & np.isfinite(given).all(axis=1))
             if bad.any():
                 row = int(bad.argmax())
@@ -129,7 +143,7 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What two values may not be together. `applies`: exactly one of the memberships holds; else: not both."""
+    """What two values may not be together: both memberships; with `applies`, exactly one must hold."""
 
     first: str
     first_values: frozenset[str]
@@ -157,8 +171,10 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Component:
-    """Attributes tied by rules: `groups[a]` (k_a,) is the group of each value of `attributes[a]`; `combinations`
-    (m, attributes) are the consistent combinations of groups."""
+    """Attributes tied by rules: the group of each of their values, and the consistent `combinations` of groups.
+
+    `groups[a]` is (k_a,), in the order of `attributes`; `combinations` is (m, attributes).
+    """
 
     attributes: tuple[str, ...]
     groups: tuple[Indices, ...]
@@ -174,7 +190,9 @@ class _Component:
         return answers
 
     def _decode_rows(self, proba: Mapping[str, Floats], answers: Mapping[str, Decoded], rows: slice) -> None:
-        parts = [_by_group(proba[name], group) for name, group in zip(self.attributes, self.groups, strict=True)]
+        parts = [
+            _by_group(proba[name], group) for name, group in zip(self.attributes, self.groups, strict=True)
+        ]
         best = self._summed([np.log(best_p) for _, best_p, _ in parts]).argmax(axis=1)
         weight = self._summed([np.log(mass) for _, _, mass in parts])
         weight = np.exp(weight - weight.max(axis=1, keepdims=True))
@@ -214,7 +232,7 @@ def _by_group(proba: Floats, group: Indices) -> tuple[Indices, Floats, Floats]:
 
 
 def _sum_by(weight: Floats, group: Indices, groups: int) -> Floats:
-    """Columns of weight (n, m) summed by their group (m,): (n, groups), 0 for a group that no combination uses."""
+    """Columns of weight (n, m) summed by their group (m,): (n, groups), 0 for an unused group."""
     order = np.argsort(group, kind="stable")
     used, starts = np.unique(group[order], return_index=True)
     total = np.zeros((len(weight), groups))
@@ -251,7 +269,9 @@ def _tied(rules: Sequence[_Rule]) -> list[tuple[str, ...]]:
     return components
 
 
-def _component(names: tuple[str, ...], rules: Sequence[_Rule], values: Mapping[str, tuple[str, ...]]) -> _Component:
+def _component(
+    names: tuple[str, ...], rules: Sequence[_Rule], values: Mapping[str, tuple[str, ...]]
+) -> _Component:
     rules = [rule for rule in rules if rule.first in names]
     groups = []
     examples: dict[str, list[str]] = {}
@@ -266,7 +286,9 @@ def _component(names: tuple[str, ...], rules: Sequence[_Rule], values: Mapping[s
     return _Component(names, tuple(groups), _combinations(names, rules, examples))
 
 
-def _combinations(names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapping[str, list[str]]) -> Indices:
+def _combinations(
+    names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapping[str, list[str]]
+) -> Indices:
     """All consistent combinations of groups, one attribute after the other so that dead ends are cut early."""
     found = np.zeros((1, 0), dtype=np.intp)
     for column, name in enumerate(names):
@@ -275,7 +297,9 @@ def _combinations(names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapp
         known = names[: column + 1]
         for rule in rules:
             if name in (rule.first, rule.second) and rule.first in known and rule.second in known:
-                allowed = np.array([[rule.allows(u, v) for v in examples[rule.second]] for u in examples[rule.first]])
+                allowed = np.array(
+                    [[rule.allows(u, v) for v in examples[rule.second]] for u in examples[rule.first]]
+                )
                 found = found[allowed[found[:, names.index(rule.first)], found[:, names.index(rule.second)]]]
         if not 0 < len(found) <= MAX_COMBINATIONS:
             raise _undecodable(len(found), rules)
@@ -285,9 +309,11 @@ def _combinations(names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapp
 def _undecodable(combinations: int, rules: Sequence[_Rule]) -> InputError:
     listed = "; ".join(rule.text() for rule in rules[:5]) + ("; …" if len(rules) > 5 else "")
     if not combinations:
-        return InputError(f"no set of values satisfies these rules together: {listed}", hint="mend taxonomy.toml")
+        return InputError(
+            f"no set of values satisfies these rules together: {listed}", hint="mend taxonomy.toml"
+        )
     return InputError(
-        f"these rules tie {combinations:,} combinations of values together, more than {MAX_COMBINATIONS:,}: {listed}",
+        f"these rules tie {combinations:,} combinations of values, over {MAX_COMBINATIONS:,}: {listed}",
         hint="use fewer excludes in taxonomy.toml, or let them share the same lists of values",
     )
 

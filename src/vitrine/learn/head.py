@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,28 +14,27 @@ from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
 from vitrine.errors import InputError, Refused, StorageError
-from vitrine.learn.boosted import MOST_ROUNDS, Boosted, fit_boosted
+from vitrine.learn.boosted import fit_boosted
 from vitrine.learn.folds import folds
-from vitrine.learn.linear import LOG_FLOOR, Linear, fit_linear
+from vitrine.learn.kinds import (
+    KINDS,
+    Kind,
+    Part,
+    Rows,
+    choose_setting,
+    fit,
+    fit_and_hold_out,
+    log_loss,
+    part_from,
+)
 from vitrine.learn.projection import Projection
-
-Kind = Literal["linear", "xgboost"]
-KINDS: tuple[Kind, ...] = ("linear", "xgboost")
 
 FOLDS = 5
 
-# Inverse L2 penalties, weak ones last; the rows of a projection have a mean square of one per column.
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
-
-
-class Part(Protocol):
-    """What every kind of classifier can do."""
-
-    def log_proba(self, x: NDArray[np.float32]) -> NDArray[np.float32]: ...
-    def arrays(self) -> dict[str, NDArray[np.generic]]: ...
-
-
-PARTS: dict[str, type[Linear] | type[Boosted]] = {"linear": Linear, "xgboost": Boosted}
+# Trees are slow: "auto" first lets them race the linear head, few rounds on few rows.
+SCREEN_ROWS = 3_000
+SCREEN_ROUNDS = 40
+SCREEN_STRENGTH = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Classifier:
         return f"classifier-{digest.hexdigest()[:12]}"
 
     def log_proba(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, columns) rows of the projection as (n, k) natural log probabilities, in the order of `values`."""
+        """(n, columns) rows of the projection as (n, k) log probabilities, in the order of `values`."""
         return self.part.log_proba(x)
 
     def check(self, projection: Projection) -> None:
@@ -78,19 +77,17 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. Raises `StorageError` when it is missing, damaged or not what its id says."""
+        """Read what `save` wrote. Raises `StorageError` when it is missing, damaged or not as stated."""
         try:
             meta = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
             with np.load(folder / "classifier.npz", allow_pickle=False) as arrays:
-                part = PARTS[meta["kind"]].from_arrays(dict(arrays))
-            loaded = cls(
-                meta["attribute"], tuple(meta["values"]), meta["kind"], meta["projection_id"], part
-            )
+                part = part_from(meta["kind"], dict(arrays))
+            loaded = cls(meta["attribute"], tuple(meta["values"]), meta["kind"], meta["projection_id"], part)
             found = loaded.id
         except Exception as error:
             raise StorageError(f"no usable classifier in {folder}: {error}", hint="train again") from error
         if found != meta["id"]:
-            raise StorageError(f"{folder}: numbers of {found} where {meta['id']} is stated", hint="train again")
+            raise StorageError(f"{folder} holds {found} and states {meta['id']}", hint="train again")
         return loaded
 
     def _identity(self) -> dict[str, object]:
@@ -102,7 +99,7 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One kind tried: figures out of fold on train, `setting` is the penalty or the rounds, `rows` how many."""
+    """One kind tried: figures out of fold on train, `setting` is the penalty, epochs or rounds."""
 
     kind: str
     setting: float
@@ -146,20 +143,18 @@ def fit_classifier(
     than two values with rows, fewer than two families, or arrays that do not agree.
     """
     _check(x, y, values, groups, attribute)
-    k = len(values)
-    with threadpool_limits(limits=1):
-        fold = folds(y, groups, count=FOLDS, seed=seed)
-        tried = []
-        for name in KINDS if kind == "auto" else (kind,):
-            begun = time.perf_counter()
-            setting = _choose_setting(name, x, y, k, fold, seed, threads)
-            log_proba = _out_of_fold(name, setting, x, y, k, fold, seed, threads)
-            tried.append((name, setting, log_proba, time.perf_counter() - begun))
-        best = min(tried, key=lambda one: _log_loss(one[2], y))
-        part = _fit(best[0], best[1], x, y, k, seed, threads)
-    classifier = Classifier(attribute, tuple(values), best[0], projection_id, part)
-    report = tuple(_candidate(*one, y=y, chosen=one is best) for one in tried)
-    return Fitted(classifier, best[2], report)
+    rows = Rows(x, y, len(values), folds(y, groups, count=FOLDS, seed=seed))
+    tried = []
+    for name in _contenders(rows, seed) if kind == "auto" else (kind,):
+        begun = time.perf_counter()
+        with threadpool_limits(limits=1):
+            setting = choose_setting(name, rows, seed)
+        part, log_proba = fit_and_hold_out(name, setting, rows, seed=seed, threads=threads)
+        tried.append(_Tried(name, setting, part, log_proba, time.perf_counter() - begun))
+    best = min(tried, key=lambda one: log_loss(one.log_proba, y))
+    classifier = Classifier(attribute, tuple(values), best.kind, projection_id, best.part)
+    report = tuple(_candidate(one, y, chosen=one is best) for one in tried)
+    return Fitted(classifier, best.log_proba, report)
 
 
 def out_of_fold(
@@ -169,22 +164,52 @@ def out_of_fold(
     *,
     k: int,
     kind: Kind,
-    setting: float,
-    folds_count: int = FOLDS,
+    setting: float | None = None,
     seed: int = 0,
     threads: int = 2,
 ) -> NDArray[np.float32]:
-    """(n, k) log probabilities of each row by a classifier that saw no row of its group.
+    """(n, k) log probabilities of each row by a classifier that saw no row of its group, `FOLDS` folds.
 
-    A value that a fold's training part lacks gets the floor there (1e-6).
+    `setting` is the penalty (linear), epochs (network) or rounds (xgboost); without one it is chosen as
+    `fit_classifier` does. A value that a fold's training part lacks gets 1e-6 or less there.
     """
-    fold = folds(y, groups, count=folds_count, seed=seed)
+    rows = Rows(x, y, k, folds(y, groups, count=FOLDS, seed=seed))
+    chosen = choose_setting(kind, rows, seed) if setting is None else setting
+    return fit_and_hold_out(kind, chosen, rows, seed=seed, threads=threads)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    kind: Kind
+    setting: float
+    part: Part
+    log_proba: NDArray[np.float32]
+    seconds: float
+
+
+def _contenders(rows: Rows, seed: int) -> tuple[Kind, ...]:
+    """All kinds, without the trees when a short race on the first fold shows them behind the linear head."""
+    out = rows.fold == 0
+    few = np.flatnonzero(~out)
+    few = np.sort(np.random.default_rng(seed).permutation(few)[:SCREEN_ROWS])
+    mask = np.zeros(len(rows.x), dtype=np.bool_)
+    mask[few] = True
     with threadpool_limits(limits=1):
-        return _out_of_fold(kind, setting, x, y, k, fold, seed, threads)
+        plain = fit("linear", SCREEN_STRENGTH, rows, mask, seed).log_proba(rows.x[out])
+        held_out = (rows.x[out], rows.y[out])
+        trees, _ = fit_boosted(
+            rows.x[mask], rows.y[mask], rows.k, rounds=SCREEN_ROUNDS, held_out=held_out, seed=seed
+        )
+    behind = log_loss(trees.log_proba(rows.x[out]), rows.y[out]) > log_loss(plain, rows.y[out])
+    return tuple(kind for kind in KINDS if kind != "xgboost" or not behind)
 
 
 def _check(
-    x: NDArray[np.float32], y: NDArray[np.int64], values: Sequence[str], groups: Sequence[object], attribute: str
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    values: Sequence[str],
+    groups: Sequence[object],
+    attribute: str,
 ) -> None:
     if not len(x) == len(y) == len(groups):
         raise InputError(f"{attribute}: {len(x)} rows, {len(y)} values and {len(groups)} groups do not agree")
@@ -199,52 +224,10 @@ def _check(
         )
 
 
-def _fit(
-    kind: Kind, setting: float, x: NDArray[np.float32], y: NDArray[np.int64], k: int, seed: int, threads: int
-) -> Linear | Boosted:
-    if kind == "linear":
-        return fit_linear(x, y, k, strength=setting)
-    return fit_boosted(x, y, k, rounds=int(setting), seed=seed, threads=threads)[0]
-
-
-def _out_of_fold(
-    kind: Kind, setting: float, x: NDArray[np.float32], y: NDArray[np.int64], k: int,
-    fold: NDArray[np.int64], seed: int, threads: int,
-) -> NDArray[np.float32]:  # fmt: skip
-    result = np.full((len(x), k), LOG_FLOOR, dtype=np.float32)
-    for held in np.unique(fold):
-        out = fold == held
-        result[out] = _fit(kind, setting, x[~out], y[~out], k, seed, threads).log_proba(x[out])
-    return result
-
-
-def _choose_setting(
-    kind: Kind, x: NDArray[np.float32], y: NDArray[np.int64], k: int,
-    fold: NDArray[np.int64], seed: int, threads: int,
-) -> float:  # fmt: skip
-    """Penalty or rounds that do best on the first fold held out."""
-    out = fold == 0
-    if kind == "xgboost":
-        held_out = (x[out], y[out])
-        return fit_boosted(
-            x[~out], y[~out], k, rounds=MOST_ROUNDS, held_out=held_out, seed=seed, threads=threads
-        )[1]
-    losses = {
-        strength: _log_loss(fit_linear(x[~out], y[~out], k, strength=strength).log_proba(x[out]), y[out])
-        for strength in STRENGTHS
-    }
-    return min(losses, key=lambda strength: losses[strength])
-
-
-def _log_loss(log_proba: NDArray[np.float32], y: NDArray[np.int64]) -> float:
-    return float(-log_proba[np.arange(len(y)), y].astype(np.float64).mean())
-
-
-def _candidate(
-    kind: Kind, setting: float, log_proba: NDArray[np.float32], seconds: float,
-    *, y: NDArray[np.int64], chosen: bool,
-) -> Candidate:  # fmt: skip
-    guess = log_proba.argmax(axis=1)
+def _candidate(one: _Tried, y: NDArray[np.int64], *, chosen: bool) -> Candidate:
+    guess = one.log_proba.argmax(axis=1)
     macro = float(f1_score(y, guess, labels=np.unique(y), average="macro", zero_division=0.0))
     accuracy = float((guess == y).mean())
-    return Candidate(kind, setting, len(y), _log_loss(log_proba, y), accuracy, macro, seconds, chosen)
+    return Candidate(
+        one.kind, one.setting, len(y), log_loss(one.log_proba, y), accuracy, macro, one.seconds, chosen
+    )

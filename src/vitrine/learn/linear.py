@@ -7,10 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from vitrine.learn.rowwise import log_softmax, rowwise
-
-# Log probability of a value that was not in the training rows, and the least that any value gets.
-LOG_FLOOR = float(np.log(1e-6))
+from vitrine.learn.rowwise import LOG_FLOOR, log_softmax, rowwise
 
 # Score of a value without rows: far below every other, so that the floor alone decides.
 ABSENT = -1e6
@@ -31,14 +28,14 @@ class Linear:
         """(n, d) rows as (n, k) log probabilities."""
         return log_softmax(rowwise(x, self.weight) + self.bias, LOG_FLOOR)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Its numbers by name."""
         return {"weight": self.weight, "bias": self.bias}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def from_arrays(cls, arrays: dict[str, NDArray[np.float32]]) -> Self:
         """The same classifier again, from `arrays`."""
-        return cls(arrays["weight"].astype(np.float32), arrays["bias"].astype(np.float32))
+        return cls(arrays["weight"], arrays["bias"])
 
 
 def fit_linear(x: NDArray[np.float32], y: NDArray[np.int64], k: int, *, strength: float) -> Linear:

@@ -1,7 +1,7 @@
 """Plan a publishing rule on out-of-fold answers of train: offsets, who may publish, and the levels to test.
 
-Nothing here reads a calibrate label, so whatever is chosen cannot break the certificate; it only decides how much a
-proof can publish.
+Nothing here reads a calibrate label, so whatever is chosen cannot break the certificate; it only decides how
+much a proof can publish.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,7 @@ from math import ceil, log
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, logit
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrik, expit, logit
 
 from vitrine.learn.answers import Answers, Bools, Floats, Strings
 
@@ -21,22 +20,23 @@ OFFSET_SPREAD = 1.0  # prior standard deviation of a value's offset, in log-odds
 LIKELY = 0.8  # power at which a number of labels is called enough
 
 
-
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Publish an answer when log-odds(confidence) ≥ offsets[value] + level; a value without offset is never published.
+    """Publish an answer when log-odds(confidence) ≥ offsets[value] + level.
 
-    `level` None publishes nothing. A looser (smaller) level publishes all that a stricter one does.
+    A value without offset is never published, and with `level` None nothing is. A looser (smaller) level
+    publishes all that a stricter one does.
     """
 
     offsets: Mapping[str, float]
     level: float | None
 
-    def threshold(self, value: str) -> float | None:
-        """The smallest confidence with which a value is published, None where it never is."""
-        if self.level is None or value not in self.offsets:
-            return None
-        return float(expit(self.offsets[value] + self.level))
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The smallest confidence with which each value is published; a value that never is, is left out."""
+        if self.level is None:
+            return {}
+        return {value: float(expit(offset + self.level)) for value, offset in self.offsets.items()}
 
     def published(self, values: Strings, confidence: Floats) -> Bools:
         """Which of n answers are published; the others go to review."""
@@ -47,8 +47,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What train alone decides: the offsets of publishable values, the levels to test (first to last, each looser),
-    and how many calibrate families would probably be enough (None: no number would, with these answers)."""
+    """What train alone decides: offsets of publishable values, and levels to test, each looser than the last.
+
+    `labels_needed` is how many calibrate families would probably be enough, None if no number would.
+    """
 
     offsets: Mapping[str, float]
     levels: tuple[float, ...]
@@ -67,8 +69,7 @@ def _log_odds(confidence: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """Risk and coverage by score on train: `coverage` and `risk` (the error of what is published) of publishing down
-    to each of the finite `scores`, which fall."""
+    """`coverage` and `risk` (error of what is published) of publishing down to each of falling `scores`."""
 
     scores: Floats
     coverage: Floats
@@ -81,8 +82,8 @@ class _Curve:
         last_of_ties = np.append(np.diff(scores[order]) != 0, True) if len(order) else np.zeros(0, dtype=bool)
         published = weight[order].cumsum()
         errors = (weight * ~answers.correct)[order].cumsum()
-        # half an error more, so that a short clean start is not taken for perfect
-        risk = (errors + 0.5) / (published + 1)
+        # Laplace's rule, so that a short clean start is not taken for perfect
+        risk = (errors + 1) / (published + 2)
         keep = order[last_of_ties]
         return cls(scores[keep], published[last_of_ties] / weight.sum(), risk[last_of_ties])
 
@@ -92,26 +93,32 @@ class _Curve:
 
 
 def plan(train: Answers, n_families: int, alpha: float, delta: float) -> Plan:
+    """Choose everything but the level on labelled out-of-fold answers, for a test on `n_families` families.
+
+    alpha is the error allowed, delta the risk of a wrong proof.
+    """
     if not len(train.sku):
         return Plan({}, (), None)
     _, inverse, sizes = np.unique(train.family.astype(str), return_inverse=True, return_counts=True)
     weight = 1.0 / sizes[inverse]
     offsets = _offsets(train, weight)
-    levels: tuple[float, ...] = ()
-    for _ in range(2):
-        curve = _Curve.of(train, score(train.value, train.confidence, offsets), weight)
-        levels = _levels(curve, n_families, alpha, delta)
-        if not levels:
+    curve = _Curve.of(train, score(train.value, train.confidence, offsets), weight)
+    needed = _labels_needed(curve, float(weight.sum()), alpha, delta)
+    while levels := _levels(curve, n_families, alpha, delta):
+        kept = _publishable(train, weight, offsets, levels, alpha)
+        if len(kept) == len(offsets):
             break
-        offsets = _publishable(train, weight, offsets, levels[0], alpha)
-    return Plan(offsets, levels, _labels_needed(curve, alpha, delta))
+        offsets = kept
+        curve = _Curve.of(train, score(train.value, train.confidence, offsets), weight)
+    return Plan(offsets, levels, needed)
 
 
 def _offsets(train: Answers, weight: Floats) -> dict[str, float]:
     """Per value, how much more log-odds of confidence it takes to be as often right as the average value.
 
-    Logistic regression of being right on the log-odds, with an intercept for each value that is shrunk to the common
-    one: the marginal error at a level is then alike for all values, which publishes most at a given total error.
+    Logistic regression of being right on the log-odds, with an intercept for each value that is shrunk to the
+    common one: the marginal error at a level is then alike for all values, which publishes most at a given
+    total error.
     """
     values, index = np.unique(train.value.astype(str), return_inverse=True)
     enough = np.bincount(index, weight) >= MIN_PREDICTIONS
@@ -133,14 +140,17 @@ def _offsets(train: Answers, weight: Floats) -> dict[str, float]:
 
 
 def _publishable(
-    train: Answers, weight: Floats, offsets: Mapping[str, float], level: float, alpha: float
+    train: Answers, weight: Floats, offsets: Mapping[str, float], levels: tuple[float, ...], alpha: float
 ) -> dict[str, float]:
-    """The offsets without the values that are wrong too often out of fold even at the strictest level tested."""
-    published = score(train.value, train.confidence, offsets) >= level
+    """The offsets without the values that are wrong too often out of fold at every level to be tested."""
+    scores = score(train.value, train.confidence, offsets)
     kept = {}
     for value, offset in offsets.items():
-        rows = published & (train.value == value)
-        if (weight[rows] * ~train.correct[rows]).sum() <= alpha * weight[rows].sum():
+        own = train.value == value
+        published = scores[own] >= np.array(levels)[:, None]
+        errors = (published * (weight * ~train.correct)[own]).sum(axis=1)
+        families = (published * weight[own]).sum(axis=1)
+        if ((families > 0) & (errors <= alpha * families)).any():
             kept[value] = offset
     return kept
 
@@ -165,28 +175,32 @@ def _levels(curve: _Curve, n_families: int, alpha: float, delta: float) -> tuple
 
 def _power(n: int, risk: float, alpha: float, delta: float) -> float:
     """Probability that n published families with this error reject "the error is above alpha"."""
-    allowed = binom.ppf(delta, n, alpha)
-    if binom.cdf(allowed, n, alpha) > delta:
+    allowed = np.floor(bdtrik(delta, n, alpha)) if n else -1.0
+    if allowed < 0 or bdtr(allowed, n, alpha) > delta:
         allowed -= 1
-    return float(binom.cdf(allowed, n, risk)) if allowed >= 0 else 0.0
+    return float(bdtr(allowed, n, risk)) if allowed >= 0 else 0.0
 
 
-def _labels_needed(curve: _Curve, alpha: float, delta: float) -> int | None:
-    """Calibrate families after which some level would probably be proven, by the out-of-fold error of each level."""
-    needed = []
-    for coverage in np.linspace(0.02, 1.0, 50):
-        i = curve.at(coverage) if len(curve.scores) else -1
-        if i >= 0 and curve.risk[i] < alpha:
-            published = _smallest_n(float(curve.risk[i]), alpha, delta)
-            needed.append(ceil(published / curve.coverage[i]))
-    return min(needed) if needed else None
+def _labels_needed(curve: _Curve, families: float, alpha: float, delta: float) -> int | None:
+    """The fewest calibrate families that would probably prove some level, by its error out of fold."""
+    if not len(curve.scores):
+        return None
+    at = {curve.at(coverage) for coverage in np.geomspace(min(1.0, MIN_PREDICTIONS / families), 1.0, 50)}
+    needed = [probably_enough(curve.risk[i], curve.coverage[i], alpha, delta) for i in at]
+    return min((n for n in needed if n is not None), default=None)
 
 
-def _smallest_n(risk: float, alpha: float, delta: float) -> int:
+def probably_enough(risk: float, coverage: float, alpha: float, delta: float) -> int | None:
+    """Calibrate families after which a level of this error and coverage is proven 4 times out of 5.
+
+    None where the error is not below alpha: then no number is enough.
+    """
+    if risk >= alpha or coverage <= 0:
+        return None
     low = high = ceil(log(delta) / log(1 - alpha))
-    while _power(high, risk, alpha, delta) < LIKELY:
+    while _power(high, risk, alpha, delta) < LIKELY and high < 10**9:
         low, high = high, high * 2
     while high - low > max(1, low // 100):
         middle = (low + high) // 2
         low, high = (low, middle) if _power(middle, risk, alpha, delta) >= LIKELY else (middle, high)
-    return high
+    return ceil(high / coverage)

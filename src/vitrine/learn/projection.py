@@ -24,7 +24,7 @@ CHUNK = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Signed square root, then one affine map: `(sqrt(|v|) * sign(v) - mean) @ basis`, (n, dim) to (n, columns)."""
+    """Signed square root, then an affine map from (n, dim) to (n, columns): `(root - mean) @ basis`."""
 
     embedder_id: str
     mean: NDArray[np.float32]
@@ -75,7 +75,7 @@ class Projection:
 
     @classmethod
     def load(cls, folder: Path) -> "Projection":
-        """Read what `save` wrote. Raises `StorageError` when it is missing, damaged or not what its id says."""
+        """Read what `save` wrote. Raises `StorageError` when it is missing, damaged or not as stated."""
         try:
             meta = json.loads((folder / "projection.json").read_text(encoding="utf-8"))
             with np.load(folder / "projection.npz", allow_pickle=False) as arrays:
@@ -84,7 +84,7 @@ class Projection:
         except Exception as error:
             raise StorageError(f"no usable projection in {folder}: {error}", hint="train again") from error
         if loaded.id != stated:
-            raise StorageError(f"{folder}: numbers of {loaded.id} where {stated} is stated", hint="train again")
+            raise StorageError(f"{folder} holds {loaded.id} and states {stated}", hint="train again")
         return loaded
 
 
@@ -102,7 +102,7 @@ def fit_projection(
     equal energy, so that a wide block does not drown a narrow one. Principal components of all together are
     divided by the fourth root of their variance, halfway to whitening, and scaled to a mean square of 1.
 
-    Raises `InputError` for fewer than two vectors, a number that is not finite, or vectors that are all equal.
+    Raises `InputError` for fewer than two vectors, numbers that are not finite, or vectors all equal.
     """
     if vectors.ndim != 2 or len(vectors) < 2:
         raise InputError(f"{len(vectors)} vectors: a projection needs at least two", hint="embed more photos")

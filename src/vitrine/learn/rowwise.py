@@ -6,9 +6,12 @@ from numpy.typing import NDArray
 # A BLAS picks its kernel, and so its order of summation, by the shape: every product here has the same one.
 ROWS_AT_ONCE = 64
 
+# The least log probability that any classifier gives; a value that was not in its training rows has it.
+LOG_FLOOR = float(np.log(1e-6))
+
 
 def rowwise(rows: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`rows` (n, d) @ `matrix` (d, k) as (n, k) float32; each row bit-equal however many are asked at once."""
+    """`rows` (n, d) @ `matrix` (d, k) as (n, k) float32; a row is bit-equal however many are asked."""
     count = len(rows)
     result = np.empty((count, matrix.shape[1]), dtype=np.float32)
     padded = np.zeros((ROWS_AT_ONCE, matrix.shape[0]), dtype=np.float32)

@@ -153,6 +153,8 @@ def _batch(rows: Sequence[Sequence[Any]], fields: list[pa.Field]) -> pa.RecordBa
 
 
 def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
+    if isinstance(kind, sa.Boolean):
+        return pa.bool_()
     if isinstance(kind, sa.Integer):
         return pa.int64()
     if isinstance(kind, sa.Float):

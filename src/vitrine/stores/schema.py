@@ -1,6 +1,7 @@
 """The catalog's tables; Alembic's migrations create them, the records in `vitrine.records` fill them."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -48,6 +49,7 @@ photos = Table(
     Column("contrast", Float, nullable=False),
     Column("sharpness", Float, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
+    Column("compared", Boolean, nullable=False),
     _moment("added_at"),
 )
 

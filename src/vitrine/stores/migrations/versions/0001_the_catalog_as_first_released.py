@@ -30,8 +30,6 @@ def upgrade() -> None:
     )
     op.create_table('photos',
     sa.Column('photo_id', sa.String(length=64), nullable=False),
-    sa.Column('source', sa.Text(), nullable=False),
-    sa.Column('source_version', sa.Text(), nullable=False),
     sa.Column('cleaning_id', sa.String(), nullable=False),
     sa.Column('width', sa.Integer(), nullable=False),
     sa.Column('height', sa.Integer(), nullable=False),
@@ -43,12 +41,10 @@ def upgrade() -> None:
     sa.Column('contrast', sa.Float(), nullable=False),
     sa.Column('sharpness', sa.Float(), nullable=False),
     sa.Column('fingerprint', sa.LargeBinary(), nullable=False),
+    sa.Column('compared', sa.Boolean(), nullable=False),
     sa.Column('added_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('photo_id')
     )
-    with op.batch_alter_table('photos', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_photos_source'), ['source'], unique=False)
-
     op.create_table('products',
     sa.Column('sku', sa.String(), nullable=False),
     sa.Column('style_id', sa.String(), nullable=True),
@@ -120,6 +116,7 @@ def upgrade() -> None:
     sa.Column('sku', sa.String(), nullable=False),
     sa.Column('photo_id', sa.String(length=64), nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('source_version', sa.Text(), nullable=False),
     sa.Column('view', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['photo_id'], ['photos.photo_id'], ),
     sa.ForeignKeyConstraint(['sku'], ['products.sku'], ),
@@ -173,9 +170,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_products_style_id'))
 
     op.drop_table('products')
-    with op.batch_alter_table('photos', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_photos_source'))
-
     op.drop_table('photos')
     op.drop_table('moves')
     op.drop_table('models')

@@ -70,7 +70,7 @@ def run_evaluation(
     scorecard = evaluation.scorecard
     text = json.dumps(scorecard, ensure_ascii=False, indent=1, default=float)
     workspace.evaluation_path(model.model_id, "json").write_text(text, encoding="utf-8")
-    write_report(workspace, scorecard, evaluation.rows, workspace.evaluation_path(model.model_id, "html"))
+    write_report(workspace, scorecard, evaluation.rows, workspace.report_path(f"scorecard-{model.model_id}"))
     workspace.tracker.log(
         f"evaluate {model.model_id}",
         parameters={"model": model.model_id, "dataset": dataset.dataset_id, "test_uses": uses},

@@ -1,0 +1,62 @@
+"""`vitrine check`: what is wrong with the photos and labels, as a table and as a page with the pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitrine.cli import output
+from vitrine.cli.options import AsJson, Folder
+
+if TYPE_CHECKING:
+    from vitrine.intake.checks.check import Report
+
+_FIRST = 3
+
+
+def check(
+    page: Annotated[Path | None, typer.Option("--page", help="Write the HTML page here.", dir_okay=False)] = None,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with photos and labels, and what to do about it.
+
+    Prints the findings and writes a page with the pictures, by default .vitrine/check.html. Changes nothing.
+    """
+    import vitrine
+    from vitrine.intake.checks.check import check as run_checks
+    from vitrine.intake.checks.page import write_page
+
+    opened = vitrine.open(workspace)
+    with output.progress("embed") as embedding, output.progress("check") as checking:
+        report = run_checks(opened, on_embed=embedding, on_progress=checking)
+    written = write_page(opened, report, page or opened.data / "check.html")
+    if as_json:
+        output.show_json(report.as_dict())
+    else:
+        _show(report)
+    output.say(f"with the pictures: {written}")
+
+
+def _show(report: "Report") -> None:
+    from vitrine.intake.checks.page import sections
+
+    found = sections(report)
+    rows = [(f"{one.count:,}", one.severity, one.code, one.title) for one in found]
+    if rows:
+        output.show_table("What the checks found", ["found", "severity", "code", "what"], rows)
+    else:
+        output.stdout.print("Nothing found.")
+    for one in found:
+        _line(f"{one.code}:")
+        for finding in one.first[:_FIRST]:
+            _line(f"  {finding.message}")
+        if one.count > _FIRST:
+            _line(f"  … and {one.count - _FIRST:,} more")
+    for code, reason in report.not_run.items():
+        _line(f"{code} not run: {reason}")
+
+
+def _line(text: str) -> None:
+    """Names and cells come from strangers: neither their markup nor control characters reach the terminal."""
+    output.stdout.print("".join(c if c.isprintable() else "\ufffd" for c in text), markup=False)

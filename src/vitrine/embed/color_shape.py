@@ -1,0 +1,178 @@
+"""Describe a product's color, layout, edges and silhouette in numpy alone, without learnt weights."""
+
+from collections.abc import Sequence
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vitrine.embed import palette
+from vitrine.embed.embedder import Block, check_image, embedder_id
+from vitrine.embed.foreground import Foreground, foreground
+from vitrine.embed.silhouette import SILHOUETTE_DIM, averaging, silhouette
+
+Floats = NDArray[np.float32]
+
+# Raise it with every change that moves a number: it is part of the embedder's id.
+VERSION = 1
+
+_SIDE = 112  # longest side that is looked at, in pixels
+_GRID = 6  # cells of the color layout on a side
+_CELLS, _CELL, _ORIENTATIONS = 7, 8, 8
+
+
+class ColorShape:
+    """Four blocks of the foreground: `color`, `layout`, `edges` and `shape`.
+
+    Color is how much of each color of an even palette the product shows, whole and in its middle; layout is
+    the mean color in a grid over the product; edges are histograms of oriented gradients (Dalal and Triggs
+    2005); shape is the silhouette's contour, areas, gaps and moments, turned so that a shoe facing left and
+    one facing right look alike.
+    """
+
+    @cached_property
+    def id(self) -> str:
+        """The embedder's name and a hash of its contract."""
+        return embedder_id("color-shape", self.contract)
+
+    @property
+    def contract(self) -> dict[str, object]:
+        """Everything that changes a vector."""
+        return {
+            "kind": "color-shape",
+            "version": VERSION,
+            "blocks": [[block.name, block.start, block.stop] for block in self.blocks],
+        }
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Column ranges that belong together."""
+        sizes = {
+            "color": 2 * len(palette.prototypes()) + _STATISTICS,
+            "layout": _GRID * _GRID * 4,
+            "edges": _CELLS * _CELLS * _ORIENTATIONS,
+            "shape": SILHOUETTE_DIM,
+        }
+        blocks, start = [], 0
+        for name, size in sizes.items():
+            blocks.append(Block(name, start, start + size))
+            start += size
+        return tuple(blocks)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.blocks[-1].stop
+
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> Floats:
+        """Vectors (n, dim) of RGB images of any sizes."""
+        vectors = np.empty((len(images), self.dim), np.float32)
+        for row, image in enumerate(images):
+            vectors[row] = describe_product(check_image(image))
+        return vectors
+
+
+def describe_product(image: NDArray[np.uint8]) -> Floats:
+    """The vector of one RGB image (height, width, 3): the blocks of `ColorShape`, one after the other."""
+    small = _reduced(image)
+    found = foreground(small)
+    outline, turned = silhouette(found)
+    if turned:
+        small, found = np.ascontiguousarray(small[:, ::-1]), _mirrored(found)
+    return np.concatenate([_color(small, found), _layout(small, found), _edges(small, found), outline])
+
+
+def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    scale = _SIDE / max(height, width)
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    resample = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
+    return np.asarray(picture.resize(size, resample))
+
+
+def _mirrored(found: Foreground) -> Foreground:
+    width = found.product.shape[1]
+    return Foreground(
+        found.product[:, ::-1], found.inside[:, ::-1], found.top, found.bottom,
+        width - found.right, width - found.left, found.found,
+    )  # fmt: skip
+
+
+def _color(image: NDArray[np.uint8], found: Foreground) -> Floats:
+    """Square roots (Hellinger) of the palette's shares in the product and in its middle; statistics."""
+    weights = found.product + np.float32(_ENCLOSED) * (found.inside & ~found.product)
+    code = palette.codes(image)
+    whole = _shares(code, weights)
+    height, width = found.bottom - found.top, found.right - found.left
+    rows = slice(found.top + height // 4, found.bottom - height // 4)
+    columns = slice(found.left + width // 4, found.right - width // 4)
+    middle = _shares(code[rows, columns], weights[rows, columns])
+    return np.concatenate([np.sqrt(whole), np.sqrt(middle), _statistics(code, weights, whole)])
+
+
+# what a product encloses is mostly the product, as in a white shirt, but in a sandal it is the backdrop
+_ENCLOSED = 0.35
+_STATISTICS = 14
+
+
+def _shares(code: NDArray[np.int64], weights: Floats) -> Floats:
+    counts = np.bincount(code.ravel(), weights=weights.ravel(), minlength=palette.CODES)
+    present = np.flatnonzero(counts)
+    if not len(present):
+        return np.zeros(len(palette.prototypes()), np.float32)
+    shares = counts[present].astype(np.float32) @ palette.membership()[present]
+    return np.asarray(shares / shares.sum(), np.float32)
+
+
+def _statistics(code: NDArray[np.int64], weights: Floats, shares: Floats) -> Floats:
+    """Mean, spread and quantiles of L*, a*, b* and chroma; how many colors there are in effect."""
+    chosen = weights > 0
+    colors = palette.lab_of_codes()[code[chosen]] / np.float32(100)
+    mass = weights[chosen] / weights.sum()
+    mean = mass @ colors
+    spread = np.sqrt(np.maximum(mass @ (colors - mean) ** 2, 0))
+    chroma = np.sqrt(colors[:, 1] ** 2 + colors[:, 2] ** 2)
+    quantiles = [*np.quantile(colors[:, 0], [0.1, 0.5, 0.9]), *np.quantile(chroma, [0.25, 0.5, 0.9])]
+    entropy = -float(shares @ np.log(shares + np.float32(1e-9)))
+    return np.array([*mean, *spread, *quantiles, entropy / 4, float(shares.max())], np.float32)
+
+
+def _layout(image: NDArray[np.uint8], found: Foreground) -> Floats:
+    """Mean L*a*b* of the product in a grid over its bounds, and the share of each cell that it fills."""
+    box = (slice(found.top, found.bottom), slice(found.left, found.right))
+    mask = found.inside[box].astype(np.float32)
+    colors = palette.lab_of_codes()[palette.codes(image[box])] * mask[..., None] / np.float32(100)
+    down, across = averaging(mask.shape[0], _GRID), averaging(mask.shape[1], _GRID)
+    filled = down @ mask @ across.T
+    sums = np.einsum("gh,hwc,kw->gkc", down, colors, across, optimize=True)
+    return np.concatenate([sums.ravel(), filled.ravel()]).astype(np.float32)
+
+
+def _edges(image: NDArray[np.uint8], found: Foreground) -> Floats:
+    """Histograms of oriented gradients over the product's bounds, each cell normalized with its neighbors."""
+    side = _CELLS * _CELL
+    box = (found.left, found.top, found.right, found.bottom)
+    gray = Image.fromarray(image).convert("L").resize((side, side), Image.Resampling.BILINEAR, box=box)
+    level = np.pad(np.asarray(gray, np.float32), 1, mode="edge")
+    across = level[1:-1, 2:] - level[1:-1, :-2]
+    down = level[2:, 1:-1] - level[:-2, 1:-1]
+    strength = np.sqrt(across * across + down * down)
+    turn = (np.arctan2(down, across) % np.pi) * np.float32(_ORIENTATIONS / np.pi)
+    first = np.floor(turn).astype(np.int64)
+    share = turn - first
+    cell = _cell_numbers() * _ORIENTATIONS
+    size = _CELLS * _CELLS * _ORIENTATIONS
+    total = np.bincount((cell + first % _ORIENTATIONS).ravel(), (strength * (1 - share)).ravel(), size)
+    total += np.bincount((cell + (first + 1) % _ORIENTATIONS).ravel(), (strength * share).ravel(), size)
+    grid = total.reshape(_CELLS, _CELLS, _ORIENTATIONS)
+    energy = np.pad((grid**2).sum(axis=2), 1, mode="edge")
+    around = sum(energy[i : i + _CELLS, j : j + _CELLS] for i in range(3) for j in range(3))
+    return np.minimum(grid / np.sqrt(around + 1e4)[..., None], 0.3).ravel().astype(np.float32)
+
+
+@cache
+def _cell_numbers() -> NDArray[np.int64]:
+    number = np.arange(_CELLS * _CELL) // _CELL
+    return np.asarray(number[:, None] * _CELLS + number[None, :], np.int64)

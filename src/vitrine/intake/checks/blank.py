@@ -1,0 +1,18 @@
+"""Find photos that show nothing."""
+
+from collections.abc import Iterator
+
+import pyarrow.compute as pc
+
+from vitrine.intake.checks.evidence import LEAST_CONTRAST, Evidence
+from vitrine.intake.checks.seen import Seen
+
+
+def blank(evidence: Evidence) -> Iterator[Seen]:
+    """Photos with less contrast (see `vitrine.intake.measure`) than anything photographed has."""
+    for row in evidence.shown.filter(pc.field("contrast") < LEAST_CONTRAST).to_pylist():
+        message = (
+            f"photo '{row['file']}' of product '{row['sku']}' shows nothing: contrast {row['contrast']:.2f}, "
+            f"at least {LEAST_CONTRAST} is needed; replace it and ingest again"
+        )
+        yield Seen(row["sku"], row["file"], message, (row["photo_id"],))

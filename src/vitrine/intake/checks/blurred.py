@@ -1,0 +1,19 @@
+"""Find photos that are out of focus."""
+
+from collections.abc import Iterator
+
+import pyarrow.compute as pc
+
+from vitrine.intake.checks.evidence import LEAST_CONTRAST, LEAST_SHARPNESS, Evidence
+from vitrine.intake.checks.seen import Seen
+
+
+def blurred(evidence: Evidence) -> Iterator[Seen]:
+    """Photos without one sharp edge (see `vitrine.intake.measure`) that are not blank."""
+    suspect = (pc.field("contrast") >= LEAST_CONTRAST) & (pc.field("sharpness") < LEAST_SHARPNESS)
+    for row in evidence.shown.filter(suspect).to_pylist():
+        message = (
+            f"photo '{row['file']}' of product '{row['sku']}' is out of focus: sharpness "
+            f"{row['sharpness']:.2f}, at least {LEAST_SHARPNESS} is needed; replace it and ingest again"
+        )
+        yield Seen(row["sku"], row["file"], message, (row["photo_id"],))

@@ -1,0 +1,71 @@
+"""Look at everything a workspace holds and say what is wrong with it.
+
+>>> from vitrine.records import Finding
+>>> blank = Finding("blank", "warning", "A1", "a1.jpg", "photo 'a1.jpg' of product 'A1' is blank")
+>>> Report((blank,), {"blank": 1, "twin": 0}, {"wrong-view": "no photo has a view"}, {}).as_dict()["counts"]
+{'blank': 1, 'twin': 0}
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from vitrine.intake.checks.builtin import CHECKS
+from vitrine.intake.checks.evidence import Evidence
+from vitrine.intake.checks.seen import Check, NotApplicable, Seen
+from vitrine.records import Finding
+
+if TYPE_CHECKING:
+    from vitrine.workspace import Workspace
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What all checks saw, in the order of the checks, the most suspicious first.
+
+    `counts` has every code that was looked for, also those of which nothing was found; `not_run` says why a
+    check could not run; `pictures` has the photo_ids that show a finding.
+    """
+
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    not_run: Mapping[str, str]
+    pictures: Mapping[Finding, tuple[str, ...]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON report: findings and counts."""
+        return {"findings": [asdict(finding) for finding in self.findings], "counts": dict(self.counts)}
+
+
+def check(workspace: "Workspace", *, on_embed: Progress = _silent, on_progress: Progress = _silent) -> Report:
+    """Run every check; photos without a vector are embedded first where a check needs them.
+
+    `on_embed(done, total)` counts photos, `on_progress(done, total)` checks. Nothing in the catalog changes.
+    """
+    evidence = Evidence(workspace, on_embed=on_embed)
+    pictures: dict[Finding, tuple[str, ...]] = {}
+    counts: Counter[str] = Counter()
+    not_run: dict[str, str] = {}
+    for done, one in enumerate(CHECKS):
+        on_progress(done, len(CHECKS))
+        try:
+            seen = list(one.find(evidence))
+        except NotApplicable as reason:
+            not_run[one.code] = reason.message
+            continue
+        counts.update({one.code: 0})
+        pictures |= {_finding(one, each): each.pictures for each in seen}
+    on_progress(len(CHECKS), len(CHECKS))
+    counts.update(finding.code for finding in pictures)
+    return Report(tuple(pictures), dict(counts), not_run, pictures)
+
+
+def _finding(one: Check, seen: Seen) -> Finding:
+    return Finding(seen.code or one.code, one.severity, seen.product, seen.photo, seen.message)

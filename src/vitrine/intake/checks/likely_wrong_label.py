@@ -1,0 +1,37 @@
+"""Find labels that the pictures contradict."""
+
+from collections.abc import Iterator
+
+from vitrine.intake.checks.evidence import Evidence
+from vitrine.intake.checks.guess import contradicted, frequent, projected
+from vitrine.intake.checks.seen import NotApplicable, Seen
+
+
+def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
+    """Labels of all attributes that confident learning contradicts, the most suspicious first.
+
+    Every label is judged by heads that saw no product of its family. Nothing found here chooses a model.
+    """
+    products = [row for row in evidence.dataset.to_pylist() if evidence.sound(row["photo_ids"])]
+    least = evidence.settings.learn.min_rows
+    labels = {name: [row[name] for row in products] for name in evidence.taxonomy.attributes}
+    values = {name: known for name, column in labels.items() if (known := frequent(column, least))}
+    if not values:
+        raise NotApplicable(f"no attribute has two values with {least} labelled products with a good photo")
+    families = [row["family_id"] for row in products]
+    rows = projected(evidence, [evidence.sound(row["photo_ids"]) for row in products])
+    said = {(label["sku"], label["attribute"]) for label in evidence.labels.to_pylist()}
+    found = [
+        (suspect, name)
+        for name, known in values.items()
+        for suspect in contradicted(rows, labels[name], families, known)
+        if (products[suspect.row]["sku"], name) in said  # an inferred 'not applicable' is nobody's mistake
+    ]
+    for suspect, name in sorted(found, key=lambda pair: pair[0].probability):
+        product = products[suspect.row]
+        sku, known = product["sku"], values[name]
+        message = (
+            f"product '{sku}' is labelled {name} '{known[suspect.given]}' ({suspect.probability:.1%} "
+            f"probable) but looks like '{known[suspect.suggested]}'; look at it and correct the label if it is wrong"
+        )
+        yield Seen(sku, evidence.first_file(sku), message, tuple(evidence.photos_of[sku]))

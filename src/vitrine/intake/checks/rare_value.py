@@ -1,0 +1,23 @@
+"""Find values that have too few labelled products to be learnt."""
+
+from collections.abc import Iterator
+
+from vitrine.intake.checks.evidence import Evidence
+from vitrine.intake.checks.seen import Seen
+
+
+def rare_value(evidence: Evidence) -> Iterator[Seen]:
+    """Values with fewer products than `[learn] min_rows`; an attribute without labels is one finding."""
+    least = evidence.settings.learn.min_rows
+    for name, attribute in evidence.taxonomy.attributes.items():
+        counts = evidence.counts[name]
+        if not counts:
+            yield Seen(None, None, f"{name} has no label at all; fill its column in the table, or remove it")
+            continue
+        for value in attribute.values:
+            if counts[value] < least:
+                message = (
+                    f"{name}: '{value}' has {counts[value]} labelled products and needs {least} in the "
+                    "train part ([learn] min_rows); label more, or merge it with another value"
+                )
+                yield Seen(None, None, message)

@@ -1,0 +1,13 @@
+"""Find files that were named as photos and cannot be read as one."""
+
+from collections.abc import Iterator
+
+from vitrine.intake.checks.evidence import Evidence
+from vitrine.intake.checks.seen import Seen
+
+
+def unreadable(evidence: Evidence) -> Iterator[Seen]:
+    """Every file that ingest put aside as unreadable, with the decoder's reason."""
+    for row in evidence.put_aside("unreadable"):
+        message = f"{row.place}: product '{row.sku}': photo {row.reason}; replace the file and ingest again"
+        yield Seen(row.sku, row.value, message)

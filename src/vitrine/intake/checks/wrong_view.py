@@ -1,0 +1,31 @@
+"""Find photos whose view (side, front, back …), as people gave it, the picture contradicts."""
+
+from collections.abc import Iterator
+
+from vitrine.intake.checks.evidence import Evidence
+from vitrine.intake.checks.guess import contradicted, frequent, projected
+from vitrine.intake.checks.seen import NotApplicable, Seen
+from vitrine.taxonomy import fold
+
+
+def wrong_view(evidence: Evidence) -> Iterator[Seen]:
+    """Views that confident learning contradicts, the most suspicious first."""
+    links = [link for link in evidence.shown.to_pylist() if link["view"]]
+    if not links:
+        raise NotApplicable("no photo has a view; add a column 'view' to the table and ingest again")
+    links = [link for link in links if evidence.sound([link["photo_id"]])]
+    least = evidence.settings.learn.min_rows
+    views = [fold(link["view"]) for link in links]
+    known = frequent(views, least)
+    if not known:
+        raise NotApplicable(f"there are not two views with {least} good photos each")
+    families = [evidence.family_of[link["sku"]] for link in links]
+    rows = projected(evidence, [[link["photo_id"]] for link in links])
+    for suspect in contradicted(rows, views, families, known):
+        link = links[suspect.row]
+        message = (
+            f"photo '{link['file']}' of product '{link['sku']}' is said to show the view '{link['view']}' "
+            f"({suspect.probability:.1%} probable) but looks like '{known[suspect.suggested]}'; "
+            "look at it and correct the view if it is wrong"
+        )
+        yield Seen(link["sku"], link["file"], message, (link["photo_id"],))

@@ -1,0 +1,74 @@
+"""What several tests share: real data where it is, a small drawn workspace, an S3 endpoint over HTTP."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vitrine.demo.catalog import Planted, draw_catalog
+from vitrine.intake.items import items_of_rows
+from vitrine.intake.source import PhotoSource
+from vitrine.intake.table import read_table
+from vitrine.jobs import run_training
+from vitrine.workspace import Workspace, create
+
+ROOT = Path(__file__).parent.parent
+
+
+def silent(done: int, total: int) -> None:
+    """Nobody watches a test."""
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real data sets; skips where it is absent."""
+    folder = Path(os.environ.get("VITRINE_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "fashion-products" / "labels.csv").exists():
+        pytest.skip(f"no real data at {folder}; set VITRINE_TEST_DATA to the folder that has fashion-products/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
+    """A drawn catalog of 420 products with planted faults."""
+    folder = tmp_path_factory.mktemp("drawn")
+    return folder, draw_catalog(folder, products=420, seed=11, size=192, workers=1)
+
+
+def make_workspace(folder: Path, drawn_folder: Path) -> Workspace:
+    """A workspace with the drawn catalog ingested."""
+    workspace = create(folder, (drawn_folder / "taxonomy.toml").read_text(encoding="utf-8"), {})
+    rows = read_table(drawn_folder / "labels.csv")
+    items = items_of_rows(rows, workspace.settings.columns, workspace.taxonomy)
+    workspace.ingest(items, PhotoSource(str(drawn_folder / "photos")), place="labels.csv")
+    workspace.find_twins()
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def trained_folder(drawn: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a workspace with the drawn catalog ingested and a champion trained; copy it before writing."""
+    folder = tmp_path_factory.mktemp("trained")
+    workspace = make_workspace(folder, drawn[0])
+    run_training(workspace, attributes=None, on_embed=silent, on_train=silent)
+    workspace.catalog.close()
+    return folder
+
+
+@pytest.fixture
+def trained(trained_folder: Path, tmp_path: Path) -> Workspace:
+    """A copy of the trained workspace, to be changed at will."""
+    return Workspace(Path(shutil.copytree(trained_folder, tmp_path / "workspace")))
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """A real S3 server over HTTP on this machine; the URL to reach it."""
+    moto_server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
+    server = moto_server.ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
