@@ -107,7 +107,7 @@ def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str]
         "confidence": np.round(np.minimum(one.confidence, 1.0), 6),
         "decision": np.where(published, PUBLISHED, TO_REVIEW),
         "alternatives": _alternatives(known, one),
-        "head_id": [model.head_id(name)] * n,
+        "head_id": [model.head_ids[name]] * n,
         "model_id": [model.model_id] * n,
         "run_id": [run_id] * n,
         "predicted_at": [now()] * n,

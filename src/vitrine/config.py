@@ -56,11 +56,13 @@ class EmbedderSettings(_Section):
     color_shape: bool = Field(True, description="color and shape features, no weights needed")
     model: str | None = Field(None, description="ONNX, TFLite or OpenVINO IR file of a network")
     sha256: str | None = Field(None, description="SHA-256 that the model file must have")
-    output: str | None = Field(None, description="name of the network's output to read; empty = the last pooled one")
+    output: str | None = Field(None, description="values of the network to read, with commas; empty = as it proposes")
     size: int | None = Field(None, description="input side in pixels; empty = what the network declares")
     resize: Literal["pad", "squash", "crop"] = Field("pad", description="how a photo becomes square")
+    channels: Literal["RGB", "BGR"] = Field("RGB", description="order of the colors that the network expects")
     mean: tuple[float, float, float] | None = Field(None, description="channel means subtracted (0..255 scale)")
     std: tuple[float, float, float] | None = Field(None, description="channel deviations divided by (0..255 scale)")
+    mirror: bool = Field(False, description="average with the mirrored photo, at twice the cost")
     precision: Literal["f32", "bf16"] = Field("f32", description="arithmetic of the network, part of its identity")
 
 
@@ -69,7 +71,7 @@ class LearnSettings(_Section):
 
     precision: float = Field(0.97, gt=0.5, lt=1.0, description="wanted precision of what is published")
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence of the certificate")
-    head: Literal["auto", "linear", "xgboost"] = Field("auto", description="kind of head; auto keeps the better one")
+    head: Literal["auto", "linear", "network", "xgboost"] = Field("auto", description="kind of head; auto keeps the best one")
     min_rows: int = Field(10, ge=2, description="training products a value needs to be learnt")
     salt: str = Field("", description="changes which families go to train, calibrate and test")
     seed: int = Field(0, description="seed of everything random in training")

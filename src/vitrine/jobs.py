@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from vitrine.errors import NotFound
+from vitrine.learn.certify import Certificate
 from vitrine.learn.evaluate import evaluate
 from vitrine.learn.leak_tax import leak_tax
 from vitrine.learn.promote import champion_of, compare, promote, roll_back
@@ -126,16 +127,26 @@ def _training_report(trained: Trained, *, champion: bool) -> dict[str, Any]:
             "coverage_all_together": certificates.together.coverage,
             "tried": model.reports[name],
         }
-    sentences = [one.own.sentence() for one in model.certificates.values()]
-    if model.product:
-        sentences.append(model.product.sentence())
+    sentences = [one.own for one in model.certificates.values()] + ([model.product] if model.product else [])
     return {
         "model": model.model_id,
         "dataset": model.dataset_id,
         "champion": champion,
         "attributes": attributes,
-        "certificates": sentences,
+        "certificates": [_certificate(one) for one in sentences],
         "left_out": dict(trained.left_out),
+    }
+
+
+def _certificate(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "attribute": certificate.attribute,
+        "coverage": certificate.coverage,
+        "precision": certificate.precision,
+        "confidence": certificate.confidence,
+        "families": certificate.n_families,
+        "labels_needed": certificate.labels_needed,
+        "sentence": certificate.sentence(),
     }
 
 

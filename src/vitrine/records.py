@@ -16,8 +16,8 @@ from vitrine.errors import InputError
 
 
 def now() -> datetime:
-    """This moment in UTC, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """This moment in UTC."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

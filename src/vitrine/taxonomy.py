@@ -28,6 +28,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from rapidfuzz import fuzz, process
@@ -37,6 +38,7 @@ from vitrine.errors import InputError
 NOT_APPLICABLE = "not applicable"
 
 
+@lru_cache(maxsize=200_000)  # a table repeats its few words in every row
 def fold(text: str) -> str:
     """Case, accents and repeated spaces removed: the form in which two spellings are the same word.
 

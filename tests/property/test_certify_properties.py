@@ -37,15 +37,15 @@ def published_error(rule: Rule, fresh: pa.Table) -> float:
 
 
 def test_the_promise_is_broken_no_more_often_than_promised() -> None:
-    """100 redraws of the calibrate part at 95 % confidence, and 100 more where train flatters the head."""
+    """60 redraws of the calibrate part at 95 % confidence, and 60 more where train flatters the head."""
     rng = np.random.default_rng(7)
     fresh = drawn(40_000, rng, prefix="t")
     for overfit in (0.0, 0.4):
         train = drawn(2500, rng, overfit=overfit)
-        made = [certify(train, drawn(1000, rng, prefix="c"), attribute="color") for _ in range(100)]
+        made = [certify(train, drawn(1000, rng, prefix="c"), attribute="color") for _ in range(60)]
         violations = sum(published_error(one.rule, fresh) > 0.03 for one in made)
-        assert binom.sf(violations - 1, 100, 0.05) > 0.005
-        assert sum(one.coverage > 0 for one in made) > 50
+        assert binom.sf(violations - 1, 60, 0.05) > 0.005
+        assert sum(one.coverage > 0 for one in made) > 30
 
 
 @settings(max_examples=15, deadline=None)

@@ -11,7 +11,7 @@ from vitrine.learn.calibrate import Calibrator, fit_calibrator, reliability
 def drawn(
     n: int, sharpness: float, bias: list[float], seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
-    """Scores that become the true probabilities by softmax(sharpness * score + bias), and outcomes drawn from them."""
+    """Scores, and outcomes drawn from softmax(sharpness * score + bias)."""
     rng = np.random.default_rng(seed)
     logits = 3 * rng.normal(size=(n, len(bias)))
     scores = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -50,7 +50,7 @@ def test_a_bias_is_fitted_where_the_values_need_one_and_only_there() -> None:
 
 
 def test_rows_of_one_family_never_teach_and_judge_at_once() -> None:
-    """One family with outcomes unlike its scores, repeated: a fold across families would praise a bias for it."""
+    """One family with outcomes unlike its scores, repeated: folds across it would praise a bias."""
     scores, y, families = drawn(200, 1.0, [0.0, 0.0, 0.0])
     odd = np.tile(np.log([[0.6, 0.3, 0.1]]), (150, 1))
     scores, y = np.vstack([scores, odd]), np.concatenate([y, np.full(150, 2)])
@@ -85,9 +85,7 @@ def test_a_calibrator_survives_json() -> None:
         (np.zeros((2, 2)), np.array([0, 2]), "index 2 is outside the 2"),
     ],
 )
-def test_unusable_scores_are_refused(
-    scores: NDArray[np.float64], y: NDArray[np.int64], message: str
-) -> None:
+def test_unusable_scores_are_refused(scores: NDArray[np.float64], y: NDArray[np.int64], message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit_calibrator(scores, y, [str(i) for i in range(len(y))])
 

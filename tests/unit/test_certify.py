@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,9 @@ def answers(
     family_size: int = 1,
     prefix: str = "s",
 ) -> pa.Table:
-    """n answers, values in equal shares; `wrong[value]` is its error where confidence is high, doubtful ones are noise.
+    """n answers, values in equal shares.
 
-    7 of 10 answers have a confidence in 0.9..1 and that error, the others lie in 0.5..0.9 and half of them are wrong.
+    7 of 10 have a confidence in 0.9..1 and the error `wrong[value]`; the others 0.5..0.9, half of them wrong.
     """
     rng = np.random.default_rng(seed)
     value = rng.choice(list(wrong), n)
@@ -64,7 +65,7 @@ def test_the_chosen_level_is_the_last_that_was_rejected_in_a_row() -> None:
     made = certify(train, answers(1000, seed=3, wrong={"red": 0.008}, prefix="c"), attribute="color")
     levels = made.levels
     assert len(levels) <= 50
-    assert all(a.level > b.level and a.n_published <= b.n_published for a, b in zip(levels, levels[1:]))
+    assert all(a.level > b.level and a.n_published <= b.n_published for a, b in pairwise(levels))
     assert all(level.p_value <= 0.05 for level in levels[:-1])
     passed = levels[-1] if levels[-1].p_value <= 0.05 else levels[-2]
     assert made.rule.level == passed.level

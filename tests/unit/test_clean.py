@@ -172,6 +172,15 @@ def test_suede_is_texture_not_noise() -> None:
     assert clean(encoded(suede), Cleaning()).steps == ()
 
 
+def test_rough_ground_is_texture_not_noise() -> None:
+    """Asphalt fills the picture with grain, but without color."""
+    rng = np.random.default_rng(2)
+    asphalt = np.repeat(rng.normal(120, 25, (300, 400, 1)), 3, axis=2)
+    image = Image.fromarray(np.clip(asphalt, 0, 255).astype(np.uint8))
+    assert noise_level(image) > 10
+    assert clean(encoded(image), Cleaning()).steps == ()
+
+
 def test_noise_level_follows_the_noise() -> None:
     """In luminance, where independent noise in three channels of sigma 20 has sigma 13.4."""
     levels = [noise_level(noisy(shoe(background="#808080"), sigma)) for sigma in (0, 5, 10, 20, 40)]
@@ -279,9 +288,8 @@ def test_impossible_settings_are_refused(setting: dict[str, int]) -> None:
 def test_threads_do_not_disturb_each_other() -> None:
     photos = [encoded(ImageOps.expand(scene((300, 200), seed), seed, "black")) for seed in range(12)]
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(clean, photos, [Cleaning()] * 12)) == [
-            clean(photo, Cleaning()) for photo in photos
-        ]
+        together = list(threads.map(clean, photos, [Cleaning()] * 12))
+    assert together == [clean(photo, Cleaning()) for photo in photos]
 
 
 @pytest.mark.real

@@ -71,7 +71,7 @@ def test_a_rule_about_an_attribute_without_a_head_is_ignored() -> None:
 
 
 def test_a_head_that_never_saw_not_applicable_gets_it_from_the_rule() -> None:
-    """Its probabilities say which covering it is if there is a heel, so they must not argue that there is one."""
+    """Its probabilities say which covering a heel has, so they must not argue that there is a heel."""
     grammar = Grammar(shoes(), {"heel": ("none", "block"), "heel_covering": ("leather", "cork")})
     assert grammar.values["heel_covering"] == ("leather", "cork", NOT_APPLICABLE)
     decoded = grammar.decode({"heel": np.array([[0.7, 0.3]]), "heel_covering": np.array([[0.6, 0.4]])})
@@ -122,7 +122,7 @@ def test_rules_that_nothing_satisfies_are_named() -> None:
         b = ["y"]
         """
     )
-    with pytest.raises(InputError, match="no set of values satisfies .* a x excludes b y"):
+    with pytest.raises(InputError, match=r"no set of values satisfies .* a x excludes b y"):
         Grammar(taxonomy, all_heads(taxonomy))
 
 
@@ -132,9 +132,7 @@ def test_rules_that_tie_too_much_together_are_named() -> None:
     tables = "".join(
         f"[attributes.{n}.values]\n" + "".join(f"v{i} = {{}}\n" for i in range(11)) for n in names
     )
-    rules = "".join(
-        f'[[exclude]]\na = ["v{i}"]\n{n} = ["v{i}"]\n' for n in names[1:] for i in range(10)
-    )
+    rules = "".join(f'[[exclude]]\na = ["v{i}"]\n{n} = ["v{i}"]\n' for n in names[1:] for i in range(10))
     taxonomy = parse(tables + rules)
     with pytest.raises(InputError, match="over 50,000: a v0 excludes b v0"):
         Grammar(taxonomy, all_heads(taxonomy))

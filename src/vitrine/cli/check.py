@@ -15,13 +15,13 @@ _FIRST = 3
 
 
 def check(
-    page: Annotated[Path | None, typer.Option("--page", help="Write the HTML page here.", dir_okay=False)] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Write the HTML page here.")] = None,
     workspace: Folder = Path("."),
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with photos and labels, and what to do about it.
 
-    Prints the findings and writes a page with the pictures, by default .vitrine/check.html. Changes nothing.
+    Prints the findings and writes a page with the pictures, by default reports/check.html. Changes nothing.
     """
     import vitrine
     from vitrine.intake.checks.check import check as run_checks
@@ -30,7 +30,7 @@ def check(
     opened = vitrine.open(workspace)
     with output.progress("embed") as embedding, output.progress("check") as checking:
         report = run_checks(opened, on_embed=embedding, on_progress=checking)
-    written = write_page(opened, report, page or opened.data / "check.html")
+    written = write_page(opened, report, page or opened.report_path("check"))
     if as_json:
         output.show_json(report.as_dict())
     else:

@@ -53,9 +53,7 @@ def _show(report: Any) -> None:
     output.show_table(
         "On the test part", ["attribute", "n", "accuracy", "published", "right among published"], scores
     )
-    output.say("What may be published without a person:")
-    for sentence in report.training["certificates"]:
-        output.say(f"  {sentence}")
+    output.show_certificates(report.training["certificates"])
     model = report.scorecard["model"]
     output.say("\nDrawn pictures prove that the road works, never how accurate it is on yours.")
     output.say(f"One photo to attributes: {report.one_photo_ms:.0f} ms. All of it: {report.seconds:.0f} s.")

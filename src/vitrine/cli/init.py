@@ -33,6 +33,7 @@ def init(
 
     [dim]vitrine init --folders photos/ --attribute brand[/]
     """
+    from vitrine.embed.build import propose_network
     from vitrine.workspace import create
 
     changes: dict[str, dict[str, Any]] = {}
@@ -48,7 +49,7 @@ def init(
     elif taxonomy is None:
         raise InputError("nothing to begin with", hint="vitrine init --table labels.csv, or --folders PHOTOS --attribute NAME")
     if weights is not None:
-        changes["embedder"] = _embedder_settings(weights)
+        changes["embedder"] = propose_network(weights)
     if taxonomy is not None:
         text = taxonomy.read_text(encoding="utf-8")
     else:
@@ -74,13 +75,6 @@ def _folders_attribute(folders: str, attribute: str) -> ProposedAttribute:
     if len(names) < 2:
         raise InputError(f"{folders} has {len(names)} folders with photos; at least two values are needed")
     return propose_attribute(attribute, names)
-
-
-def _embedder_settings(weights: Path) -> dict[str, Any]:
-    from vitrine.embed.describe import describe
-
-    found = describe(weights)
-    return {"model": str(weights.resolve()), "sha256": found.sha256, "output": found.output}
 
 
 def _rare(attributes: tuple[ProposedAttribute, ...]) -> dict[str, list[str]]:

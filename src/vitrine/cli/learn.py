@@ -34,16 +34,13 @@ def train(
         output.show_json(report)
         return
     rows = [
-        (name, head["kind"], f"{head['rows']:,}", output.percent(head["accuracy"]), output.percent(head["coverage"]))
+        (name, head["kind"], f"{head['rows']:,}", output.percent(head["accuracy"]))
         for name, head in report["attributes"].items()
     ]
     output.show_table(
-        f"Trained {report['model']} on {report['dataset']}",
-        ["attribute", "head", "labels", "out of fold", "may publish"],
-        rows,
+        f"Trained {report['model']} on {report['dataset']}", ["attribute", "head", "labels", "out of fold"], rows
     )
-    for sentence in report["certificates"]:
-        output.say(sentence)
+    output.show_certificates(report["certificates"])
     for name, reason in report["left_out"].items():
         output.say(f"not learnt: {name} ({reason})")
     output.say("champion" if report["champion"] else "challenger: vitrine evaluate, then vitrine promote")
@@ -70,7 +67,8 @@ def evaluate(model: ModelId = None, workspace: Folder = Path("."), as_json: AsJs
     if product["coverage"] is not None:
         right = output.percent(product["published_accuracy"])
         output.say(f"whole products: {output.percent(product['coverage'])} published, {right} right (n = {product['n']:,})")
-    output.say(f"report: {opened.report_path(f"scorecard-{scorecard['model']}")}")
+    report = opened.report_path("scorecard-" + scorecard["model"])
+    output.say(f"report: {report}")
 
 
 def promote(

@@ -1,7 +1,7 @@
 """How every command speaks: data on stdout, everything else on stderr, one look, errors with a hint."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,25 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     stdout.print(table)
+
+
+def show_certificates(certificates: Sequence[Mapping[str, Any]]) -> None:
+    """What may be published without a person: a sentence for each attribute that may, one line for those that may not."""
+    proven = [one for one in certificates if one["coverage"]]
+    unproven = [one for one in certificates if not one["coverage"]]
+    if proven:
+        say("What may be published without a person:")
+    for one in proven:
+        say(f"  {one['sentence']}")
+    if unproven:
+        promise = f"{100 * unproven[0]['precision']:g} % precision at {100 * unproven[0]['confidence']:g} % confidence"
+        say(f"Not proven at {promise}, so people decide (in brackets: labelled families it would take):")
+        needed = [f"{one['attribute']} ({_needed(one['labels_needed'])})" for one in unproven]
+        say("  " + ", ".join(needed))
+
+
+def _needed(labels: int | None) -> str:
+    return f"about {labels:,}" if labels else "a better head"
 
 
 def show_error(error: VitrineError, *, as_json: bool = False) -> None:

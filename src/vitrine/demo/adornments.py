@@ -91,7 +91,7 @@ def _gems(shoe: Shoe) -> None:
     for x, y, radius in 1.35 * np.array(offsets):
         at = center + np.array([x, y - 0.02])
         shoe.canvas.fill(disc(at, radius * 1.2, corners=10), shoe.dress.metal.shaded(0.75))
-        shoe.canvas.fill(disc(at, radius, corners=8), Paint(tint, 245, 1.0, 1.0))
+        shoe.canvas.fill(disc(at, radius, corners=8), Paint(tint, 245, 0.35, 1.0))
         shoe.canvas.fill(
             at + points((-0.6, 0.1), (0.0, 0.7), (0.2, 0.0)) * radius, Paint((255, 255, 255), 250, 1.0, 1.0)
         )

@@ -108,9 +108,9 @@ class Finish:
 
 
 FINISHES: dict[str, Finish] = {
-    "leather": Finish((0.24, 0.34), 0.15, "grain", (0.065, 0.105)),
+    "leather": Finish((0.24, 0.34), 0.15, "grain", (0.055, 0.09)),
     "synthetic": Finish((0.5, 0.66), 0.5, "", (0.0, 0.0)),
-    "suede": Finish((0.0, 0.02), 0.0, "nap", (0.11, 0.16)),
+    "suede": Finish((0.0, 0.02), 0.0, "nap", (0.085, 0.125)),
     "patent": Finish((0.85, 1.0), 1.0, "", (0.0, 0.0)),
     "canvas": Finish((0.02, 0.06), 0.0, "weave", (0.12, 0.17)),
     "mesh": Finish((0.05, 0.12), 0.0, "mesh", (0.2, 0.28)),

@@ -106,7 +106,7 @@ def render(
     shade = 1.0 + np.clip(0.62 * contrast * facing, -0.5, 0.3) - 0.9 * contrast * dark
     texture = _texture(canvas, parts, offset)
     if texture is not None:
-        shade += texture
+        shade += 0.8 * texture
     np.clip(shade, 0.2, 1.6, out=shade)
 
     lobe = np.clip(facing * (1.25 * contrast), 0, 1)
@@ -115,6 +115,9 @@ def render(
     sharp = canvas.table("sharpness")[parts]
     shine = 70 * lobe + 70 * glow + sharp * (80 * lobe * lobe + 95 * glow)
     shine *= canvas.table("gloss")[parts] * coverage
+    if texture is not None:
+        # A part of the texture is light that is added: on black leather nothing else of it would be seen.
+        shine += 34 * texture * coverage
     for plane in rgb:
         plane *= shade
         plane += shine

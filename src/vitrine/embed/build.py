@@ -39,6 +39,20 @@ def build(settings: EmbedderSettings, *, folder: Path) -> Embedder:
     return parts[0] if len(parts) == 1 else make("composite", parts=parts)
 
 
+def propose_network(path: Path) -> dict[str, Any]:
+    """The [embedder] settings for a network's file, as the file describes itself, in the best precision of this machine."""
+    from vitrine.embed.describe import describe
+    from vitrine.embed.openvino import best_precision
+
+    found = describe(path)
+    return {
+        "model": str(path.resolve()),
+        "sha256": found.sha256,
+        "output": ",".join(found.outputs),
+        "precision": best_precision(),
+    }
+
+
 def make(name: str, **options: Any) -> Embedder:
     """An embedder of the registry, imported only now."""
     if name not in EMBEDDERS:

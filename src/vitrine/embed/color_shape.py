@@ -17,18 +17,18 @@ Floats = NDArray[np.float32]
 # Raise it with every change that moves a number: it is part of the embedder's id.
 VERSION = 1
 
-_SIDE = 112  # longest side that is looked at, in pixels
+_SIDE = 96  # longest side that is looked at, in pixels
 _GRID = 6  # cells of the color layout on a side
-_CELLS, _CELL, _ORIENTATIONS = 7, 8, 8
+_CELLS, _CELL, _ORIENTATIONS = 6, 8, 8
 
 
 class ColorShape:
-    """Four blocks of the foreground: `color`, `layout`, `edges` and `shape`.
+    """Two blocks of the foreground, `color` and `shape`.
 
-    Color is how much of each color of an even palette the product shows, whole and in its middle; layout is
-    the mean color in a grid over the product; edges are histograms of oriented gradients (Dalal and Triggs
-    2005); shape is the silhouette's contour, areas, gaps and moments, turned so that a shoe facing left and
-    one facing right look alike.
+    Color is how much of each color of an even palette the product shows, whole and in its middle, and the
+    mean color in a grid over it. Shape is histograms of oriented gradients (Dalal and Triggs 2005) and the
+    silhouette's contour, areas, gaps and moments, turned so that a shoe facing left and one facing right
+    look alike.
     """
 
     @cached_property
@@ -48,17 +48,9 @@ class ColorShape:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Column ranges that belong together."""
-        sizes = {
-            "color": 2 * len(palette.prototypes()) + _STATISTICS,
-            "layout": _GRID * _GRID * 4,
-            "edges": _CELLS * _CELLS * _ORIENTATIONS,
-            "shape": SILHOUETTE_DIM,
-        }
-        blocks, start = [], 0
-        for name, size in sizes.items():
-            blocks.append(Block(name, start, start + size))
-            start += size
-        return tuple(blocks)
+        color = 2 * len(palette.prototypes()) + _STATISTICS + _GRID * _GRID * 3
+        shape = _CELLS * _CELLS * _ORIENTATIONS + SILHOUETTE_DIM
+        return Block("color", 0, color), Block("shape", color, color + shape)
 
     @property
     def dim(self) -> int:
@@ -80,7 +72,12 @@ def describe_product(image: NDArray[np.uint8]) -> Floats:
     outline, turned = silhouette(found)
     if turned:
         small, found = np.ascontiguousarray(small[:, ::-1]), _mirrored(found)
-    return np.concatenate([_color(small, found), _layout(small, found), _edges(small, found), outline])
+    parts = [_color(small, found), _layout(small, found) * _LAYOUT, _edges(small, found), outline * _OUTLINE]
+    return np.concatenate(parts)
+
+
+# so that neither drowns the part beside it in its block: both are sums over many cells
+_LAYOUT, _OUTLINE = np.float32(0.25), np.float32(0.25)
 
 
 def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -140,14 +137,12 @@ def _statistics(code: NDArray[np.int64], weights: Floats, shares: Floats) -> Flo
 
 
 def _layout(image: NDArray[np.uint8], found: Foreground) -> Floats:
-    """Mean L*a*b* of the product in a grid over its bounds, and the share of each cell that it fills."""
+    """Mean L*a*b* of the product in a grid over its bounds, less where it fills less of a cell."""
     box = (slice(found.top, found.bottom), slice(found.left, found.right))
     mask = found.inside[box].astype(np.float32)
     colors = palette.lab_of_codes()[palette.codes(image[box])] * mask[..., None] / np.float32(100)
     down, across = averaging(mask.shape[0], _GRID), averaging(mask.shape[1], _GRID)
-    filled = down @ mask @ across.T
-    sums = np.einsum("gh,hwc,kw->gkc", down, colors, across, optimize=True)
-    return np.concatenate([sums.ravel(), filled.ravel()]).astype(np.float32)
+    return np.asarray(np.einsum("gh,hwc,kw->gkc", down, colors, across, optimize=True).ravel(), np.float32)
 
 
 def _edges(image: NDArray[np.uint8], found: Foreground) -> Floats:

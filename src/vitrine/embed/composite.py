@@ -1,6 +1,7 @@
 """Several embedders side by side: their blocks concatenated, each normalized to length one."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -62,7 +63,9 @@ class Composite:
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Vectors (n, dim) of RGB images of any sizes."""
-        vectors = np.concatenate([part.embed(images) for part in self.parts], axis=1)
+        # side by side: a network leaves the interpreter free while it computes
+        with ThreadPoolExecutor(len(self.parts)) as threads:
+            vectors = np.concatenate(list(threads.map(lambda part: part.embed(images), self.parts)), axis=1)
         for block in self.blocks:
             columns = vectors[:, block.start : block.stop]
             columns /= np.maximum(_row_lengths(columns), np.float32(1e-12))

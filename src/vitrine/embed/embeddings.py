@@ -94,7 +94,7 @@ class Embeddings:
             lost = [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id not in self._places]
             if lost:
                 raise NotFound(
-                    f"{len(lost)} of {len(photo_ids)} photos have no vector of {self.embedder_id}: {lost[0]} …",
+                    f"{len(lost)} photos have no vector of {self.embedder_id}, the first is {lost[0]}",
                     hint=_AGAIN,
                 )
             places = np.array([self._places[photo_id] for photo_id in photo_ids], np.intp).reshape(-1, 2)
@@ -286,7 +286,7 @@ def _read_ids(path: Path, embedder_id: str, dim: int) -> list[str]:
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         if metadata["embedder_id"] != embedder_id or int(metadata["dim"]) != dim:
             raise Refused(
-                f"it holds {metadata['dim']} numbers a photo of {metadata['embedder_id']}, not {dim} of {embedder_id}"
+                f"it holds {metadata['dim']} columns of {metadata['embedder_id']}, not {dim} of {embedder_id}"
             )
         photo_ids: list[str] = table.column("photo_id").to_pylist()
         if zlib.crc32("\n".join(photo_ids).encode()) != int(metadata["ids_crc32"]):

@@ -1,6 +1,6 @@
 """Tell the product from its background, which is what the picture's border shows.
 
-The background is a smooth surface: a plane a channel, fitted to the border and once more without what does not
+The background is a smooth surface: a plane a channel, fitted to the border and again without what does not
 belong to it, so that white, gray, colored and unevenly lit backdrops are all found. Where the border shows no
 such surface, as in a street photo, the middle of the picture counts as foreground.
 """

@@ -107,8 +107,8 @@ def map_side(value: Any) -> int:
 def stages(model: Any, values: dict[str, Any]) -> list[str]:
     """Per resolution, the last of the widest maps that a convolution takes; coarsest first.
 
-    Before its last layer a network still knows colors, materials and textures that the last one, trained to tell
-    the classes of ImageNet, has learnt to ignore.
+    Before its last layer a network still knows colors, materials and textures that the last one, trained to
+    tell the classes of ImageNet, has learnt to ignore.
     """
     names = {_name(value): name for name, value in values.items()}
     widest: dict[int, tuple[int, str]] = {}

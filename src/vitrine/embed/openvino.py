@@ -23,10 +23,11 @@ Triple = tuple[float, float, float]
 class OpenVino:
     """The values that a network computes on its way to an answer, for one photo an inference request.
 
-    `model` is a file or an `hf://` address (see `vitrine.embed.weights`). `output` names one or several values,
-    with commas; a map is averaged over its area. What is left out is what `describe` proposes. The file is read when the id or a vector is first asked for, and compiled when a
-    vector is. With `mirror` the vector is the mean of the photo's and its mirror image's, at twice the cost.
-    Each request holds one photo, so that no photo's bits depend on its neighbors; several run at a time.
+    `model` is a file or an `hf://` address (see `vitrine.embed.weights`). `output` names one or several
+    values, with commas; a map is averaged over its area. What is left out is what `describe` proposes. The
+    file is read when the id or a vector is first asked for, and compiled when a vector is. With `mirror` the
+    vector is the mean of the photo's and its mirror image's, at twice the cost. Each request holds one photo,
+    so that no photo's bits depend on its neighbors; several requests run at a time.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ Floats = NDArray[np.float32]
 
 _CONTOUR = 24  # columns of the upper and lower contour, and of the gaps
 _SIDES = 16  # rows of the left and right contour
-_AREAS = 12  # cells of the coarse mask on a side
+_AREAS = 10  # cells of the coarse mask on a side
 
 SILHOUETTE_DIM = _AREAS * _AREAS + 3 * _CONTOUR + 4 * _SIDES + 12
 

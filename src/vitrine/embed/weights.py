@@ -12,8 +12,8 @@ SUFFIXES = (".onnx", ".tflite", ".xml")
 def weights(model: str, *, folder: Path, sha256: str | None = None) -> Path:
     """The local file of `model`: a path (relative: in `folder`) or `hf://owner/name/file.onnx[@revision]`.
 
-    Raises MissingPart where the file or the hub cannot be reached, InputError for a kind of file that OpenVINO
-    does not read, Refused where the file's SHA-256 is not `sha256`.
+    Raises MissingPart where the file or the hub cannot be reached, InputError for a kind of file that
+    OpenVINO does not read, Refused where the file's SHA-256 is not `sha256`.
     """
     path = hub_file(model) if model.startswith(HUB) else folder / Path(model).expanduser()
     if path.suffix.lower() not in SUFFIXES:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
+from uuid import uuid4
 
 import numpy as np
 import sqlalchemy as sa
@@ -65,7 +66,7 @@ class _Intake:
     def __init__(self, photos: PhotoSource, catalog: Catalog, blobs: Blobs, cleaning: Cleaning, place: str) -> None:
         self.photos, self.catalog, self.blobs, self.cleaning = photos, catalog, blobs, cleaning
         self.place = place
-        self.batch = "in-" + hashlib.sha256(f"{place}|{now().isoformat()}".encode()).hexdigest()[:12]
+        self.batch = f"in-{uuid4().hex[:12]}"
         links = catalog.read(
             sa.select(
                 schema.product_photos.c.source,

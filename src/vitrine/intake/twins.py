@@ -1,8 +1,8 @@
-"""Find photos that are the same picture: a hash of the foreground proposes, a look at the foreground confirms.
+"""Find photos that are the same picture: a hash of the foreground proposes, a look at it confirms.
 
-White backgrounds fool hashes of whole pictures, so both the hash and the look see only the foreground, in a window
-laid around it by its center and spread (which a crop, a resize or another encoder hardly moves). A colorway of one
-shape is no twin, nor is a mirror image: a shoe's other side is another view.
+White backgrounds fool hashes of whole pictures, so both the hash and the look see only the foreground, in a
+window laid around it by its center and spread (which a crop, a resize or another encoder hardly moves). A
+colorway of one shape is no twin, nor is a mirror image: a shoe's other side is another view.
 
 >>> import numpy as np
 >>> shoe = np.full((120, 160, 3), 255, np.uint8)
@@ -37,6 +37,7 @@ _ENDS = np.cumsum(_PARTS)
 SIZE = int(_ENDS[-1])  # 1,682 bytes a photo: 202 MB for 120,000
 
 MAX_DISTANCE = 11  # of 144 bits
+MAX_TINT = 6  # levels of chroma between whole foregrounds: spares the costly look at most colorways
 NEAR = 0.955
 EXACT = 0.985
 _GAIN = 1.18  # two brightenings by a tenth of one picture, against each other
@@ -45,7 +46,7 @@ _TILE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is kept of a photo to know its twins: `SIZE` bytes of hash, mask, luminance and chroma of the foreground."""
+    """What is kept of a photo to know its twins: `SIZE` bytes of hash, mask, luminance and chroma."""
 
     data: bytes
 
@@ -57,7 +58,9 @@ class Fingerprint:
     def from_bytes(cls, data: bytes) -> "Fingerprint":
         """Back from storage; raises `InputError` for bytes of another length."""
         if len(data) != SIZE:
-            raise InputError(f"a fingerprint has {SIZE} bytes, not {len(data)}", hint="ingest the photo again")
+            raise InputError(
+                f"a fingerprint has {SIZE} bytes, not {len(data)}", hint="ingest the photo again"
+            )
         return cls(data)
 
 
@@ -67,7 +70,10 @@ def fingerprint(image: Bytes) -> Fingerprint:
     Raises `InputError` for another shape or type.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 8:
-        raise InputError(f"a photo is (height, width, 3) uint8 of 8 pixels a side or more, not {image.shape} {image.dtype}")
+        raise InputError(
+            f"a photo is (height, width, 3) uint8 of 8 pixels a side or more, not {image.shape} {image.dtype}"
+        )
+    image = _smaller(image)
     background = _background(image)
     mask = _foreground(image, background)
     window = _window(mask)
@@ -82,13 +88,13 @@ def fingerprint(image: Bytes) -> Fingerprint:
 
 @dataclass(slots=True)
 class Index:
-    """Fingerprints of photos already seen, to which new ones are added: row i of `rows` belongs to `photo_ids[i]`."""
+    """Fingerprints of photos already seen; row i of `rows`, (photos, SIZE), belongs to `photo_ids[i]`."""
 
     photo_ids: list[str] = field(default_factory=list)
     rows: Bytes = field(default_factory=lambda: np.empty((0, SIZE), np.uint8))
 
     def add(self, photo_ids: Sequence[str], fingerprints: Sequence[Fingerprint]) -> None:
-        """Append; raises `InputError` when there is not one fingerprint a photo, or a photo is already there."""
+        """Append; raises `InputError` when there is not one fingerprint a photo, or one is there already."""
         if len(photo_ids) != len(fingerprints):
             raise InputError(f"{len(photo_ids)} photos but {len(fingerprints)} fingerprints")
         twice = set(photo_ids) & set(self.photo_ids)
@@ -102,7 +108,7 @@ class Index:
 def twins(photo_ids: Sequence[str], fingerprints: Sequence[Fingerprint]) -> list[Twin]:
     """All twins among these photos, each pair once with photo_a < photo_b, sorted.
 
-    Exact search: memory grows with the number of photos, time with its square. Raises `InputError` as `Index.add`.
+    Every hash meets every other: memory grows with the photos, time with their square. Raises as `Index.add`.
     """
     return near(photo_ids, fingerprints, Index())
 
@@ -110,18 +116,24 @@ def twins(photo_ids: Sequence[str], fingerprints: Sequence[Fingerprint]) -> list
 def near(photo_ids: Sequence[str], fingerprints: Sequence[Fingerprint], index: Index) -> list[Twin]:
     """Twins of new photos among themselves and with those of `index`, to which the new ones are then added.
 
-    So an ingest that adds 100 photos to 120,000 compares 100 × 120,100 hashes, and a pair is reported once in a life.
+    So an ingest that adds 100 photos to 120,000 compares those 100 with all, and a pair is reported once.
     """
     known = len(index.photo_ids)
     index.add(photo_ids, fingerprints)
     found: list[Twin] = []
     for a, b in _candidates(index.rows, known):
         scores = _scores(index.rows[a], index.rows[b])
-        for i, j, score in zip(a.tolist(), b.tolist(), scores.tolist(), strict=True):
+        for row_a, row_b, score in zip(a.tolist(), b.tolist(), scores.tolist(), strict=True):
             if score >= NEAR:
-                first, second = sorted((index.photo_ids[i], index.photo_ids[j]))
+                first, second = sorted((index.photo_ids[row_a], index.photo_ids[row_b]))
                 found.append(Twin(first, second, "exact" if score >= EXACT else "near", round(score, 4)))
     return sorted(found, key=lambda twin: (twin.photo_a, twin.photo_b))
+
+
+def _smaller(image: Bytes) -> Bytes:
+    # Four pixels for each one kept are plenty, and a photo of 1,200 pixels would cost 100 ms.
+    factor = max(image.shape[:2]) // 200
+    return np.asarray(Image.fromarray(image).reduce(factor)) if factor > 1 else image
 
 
 def _background(image: Bytes) -> NDArray[np.float64]:
@@ -133,13 +145,15 @@ def _background(image: Bytes) -> NDArray[np.float64]:
 
 def _foreground(image: Bytes, background: NDArray[np.float64]) -> FloatArray:
     # Soft, so that a little noise or another JPEG quality does not switch pixels on and off.
-    distance = np.abs(image.astype(np.float32) - background.astype(np.float32)).max(axis=2)
-    mask: FloatArray = np.clip((distance - 8) / 32, 0, 1)
+    levels = np.arange(256, dtype=np.float32)
+    red, green, blue = (np.abs(levels - background[c])[image[:, :, c]] for c in range(3))
+    distance = np.maximum(np.maximum(red, green), blue)
+    mask: FloatArray = np.clip((distance - 8) / 32, 0, 1).astype(np.float32)
     return mask if mask.mean() > 0.004 else np.ones_like(mask)
 
 
 def _window(mask: FloatArray) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom: the mask's center ± two standard deviations, in pixels, perhaps outside."""
+    """Left, top, right, bottom: the mask's center ± two standard deviations, in pixels, perhaps outside."""
     spans = []
     for axis in (0, 1):
         weight = mask.sum(axis=axis, dtype=np.float64)
@@ -152,7 +166,9 @@ def _window(mask: FloatArray) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _look(pixels: Bytes, background: NDArray[np.float64], window: tuple[float, float, float, float]) -> Image.Image:
+def _look(
+    pixels: Bytes, background: NDArray[np.float64], window: tuple[float, float, float, float]
+) -> Image.Image:
     height, width = pixels.shape[:2]
     left, top, right, bottom = window
     pad_x = int(np.ceil(max(0.0, -left, right - width)))
@@ -165,23 +181,37 @@ def _look(pixels: Bytes, background: NDArray[np.float64], window: tuple[float, f
 
 
 def _candidates(rows: Bytes, known: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Row numbers of pairs, at least one of them new, whose hashes differ in at most `MAX_DISTANCE` bits."""
+    """Row numbers of pairs, at least one of them new, of like hash and tint; at most 1,000 at a time."""
     signs = np.unpackbits(rows[:, : _ENDS[0]], axis=1).astype(np.float32) * 2 - 1
+    tints = _tints(rows)
     for i in range(known, len(rows), _TILE):
         for j in range(0, min(i + _TILE, len(rows)), _TILE):
             agree = signs[i : i + _TILE] @ signs[j : j + _TILE].T
             a, b = np.nonzero(agree >= BITS - 2 * MAX_DISTANCE)
-            once = (b + j) < (a + i)
-            for at in range(0, int(once.sum()), 1000):
-                yield a[once][at : at + 1000] + i, b[once][at : at + 1000] + j
+            a, b = a + i, b + j
+            kept = (b < a) & (np.abs(tints[a] - tints[b]).max(axis=1) < MAX_TINT)
+            a, b = a[kept], b[kept]
+            for at in range(0, len(a), 1000):
+                yield a[at : at + 1000], b[at : at + 1000]
+
+
+def _tints(rows: Bytes) -> FloatArray:
+    """(photos, 2): mean chroma of each foreground, 0..255."""
+    tints = np.empty((len(rows), 2), np.float32)
+    for at in range(0, len(rows), _TILE):
+        some = rows[at : at + _TILE]
+        masks = _masks(some).reshape(-1, CHROMA, 2, CHROMA, 2).mean(axis=(2, 4)).reshape(len(some), 1, -1)
+        planes = some[:, _ENDS[2] :].reshape(len(some), 2, -1)
+        tints[at : at + _TILE] = (planes * masks).sum(axis=2) / np.maximum(masks.sum(axis=2), 1)
+    return tints
 
 
 def _scores(rows_a: Bytes, rows_b: Bytes) -> FloatArray:
     """How alike the foregrounds of row pairs are, 0..1, whichever of the two comes first.
 
-    The smaller of two shares of variance that one picture explains of the other. Of the whole, because two plain
-    black wallets have no detail to differ in; of the fine detail, because hundreds of photos of one model in one
-    pose share the whole.
+    The smaller of two shares of variance that one picture explains of the other: of the whole, because two
+    plain black wallets have no detail to differ in; of the fine detail, because hundreds of photos of one
+    model in one pose share the whole.
     """
     both_ways = (_agreement(rows_a, rows_b) + _agreement(rows_b, rows_a)) / 2
     scores: FloatArray = np.clip(both_ways.min(axis=1), 0, 1).astype(np.float32)
@@ -196,18 +226,22 @@ def _agreement(rows_a: Bytes, rows_b: Bytes) -> FloatArray:
     a, b = _same_brightness(_pixels(rows_a), _pixels(rows_b), shared)
     b = _registered(a, b, shared[:, 0])
     middle = (a + b) / 2
-    mean = (middle * either).sum(axis=(2, 3), keepdims=True) / np.maximum(_total(either), 1)
-    whole = _explained(a, b, middle - mean, either, noise=16)
-    inside = (uniform_filter(shared, size=(1, 1, 3, 3), mode="constant") > 0.99).astype(np.float32)
+    mean: FloatArray = (middle * either).sum(axis=(2, 3), keepdims=True) / np.maximum(_total(either), 1)
+    whole = _explained(a, b, (middle - mean).astype(np.float32), either, noise=16)
+    inside: FloatArray = (uniform_filter(shared, size=(1, 1, 3, 3), mode="constant") > 0.99).astype(
+        np.float32
+    )
     inside = np.where(_total(inside) < 30, shared, inside)
     # A colorway may be the same photo painted over, so a tint counts against the detail as well.
     tint = np.abs(((a - b)[:, 1:] * inside).sum(axis=(2, 3)) / np.maximum(_total(inside)[:, :, 0, 0], 1))
     detail_a, detail_b = _detail(a), _detail(b)
-    detail = _explained(detail_a, detail_b, (detail_a + detail_b) / 2, inside, noise=2)
+    detail = _explained(detail_a, detail_b, ((detail_a + detail_b) / 2).astype(np.float32), inside, noise=2)
     return np.stack([whole, np.maximum(detail, 0) * np.exp(-((tint.max(axis=1) / 8) ** 2))], axis=1)
 
 
-def _explained(a: FloatArray, b: FloatArray, signal: FloatArray, weight: FloatArray, *, noise: float) -> FloatArray:
+def _explained(
+    a: FloatArray, b: FloatArray, signal: FloatArray, weight: FloatArray, *, noise: float
+) -> FloatArray:
     pixels = np.maximum(_total(weight)[:, 0, 0, 0], 1)
     residual = ((a - b) ** 2 * weight).sum(axis=(1, 2, 3)) / pixels
     variance = (signal**2 * weight).sum(axis=(1, 2, 3)) / pixels
@@ -238,7 +272,9 @@ def _pixels(rows: Bytes) -> FloatArray:
     """(pairs, 3, SIDE, SIDE) from fingerprints: luminance 0..255 and the two chroma planes around 0."""
     luminance, blue, red = (rows[:, _ENDS[k] : _ENDS[k + 1]].astype(np.float32) for k in (1, 2, 3))
     # Chroma weighs twice: a colorway differs in nothing else.
-    chroma = np.stack([blue, red], axis=1).reshape(-1, 2, CHROMA, CHROMA) * np.float32(2**0.5) - np.float32(128 * 2**0.5)
+    chroma = np.stack([blue, red], axis=1).reshape(-1, 2, CHROMA, CHROMA) * np.float32(2**0.5) - np.float32(
+        128 * 2**0.5
+    )
     full = chroma.repeat(2, axis=2).repeat(2, axis=3)
     return np.concatenate([luminance.reshape(-1, 1, SIDE, SIDE), full], axis=1)
 
@@ -254,7 +290,7 @@ def _same_brightness(a: FloatArray, b: FloatArray, weight: FloatArray) -> tuple[
 
 
 def _registered(a: FloatArray, b: FloatArray, weight: FloatArray) -> FloatArray:
-    """`b` shifted and stretched a little (at most 3 of 32 pixels) onto `a`, by three steps of Lucas and Kanade (1981)."""
+    """`b` shifted and stretched onto `a` by at most 3 pixels: three steps of Lucas and Kanade (1981)."""
     at = np.linspace(-1, 1, SIDE, dtype=np.float32)
     moved, best = b, b
     change = np.zeros((len(a), 4), np.float32)

@@ -1,6 +1,6 @@
 """Answers to certify: what was decided for each product, how sure, and whether a person says it is right.
 
-Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where no person has labelled.
+They are tables with the schema `ANSWERS`, one row a product; `correct` is empty without a label.
 """
 
 from collections.abc import Mapping, Sequence

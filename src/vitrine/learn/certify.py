@@ -6,7 +6,18 @@ Angelopoulos et al. 2021, arXiv 2110.01052: a fixed sequence of levels, exact bi
 the rule is made of is chosen on out-of-fold answers of the train part by `plan`; the calibrate labels are
 read once and pick one level.
 
-Answers are tables with the schema `ANSWERS`, one row a product; `correct` is empty where no person has labelled.
+>>> import numpy as np
+>>> import pyarrow as pa
+>>> def answers(n, prefix):  # surer than 0.7: always right
+...     confidence = np.linspace(0.5, 1.0, n)
+...     sku = [f"{prefix}{i}" for i in range(n)]
+...     return pa.table({"sku": sku, "family_id": sku, "value": ["red"] * n,
+...                      "confidence": confidence, "correct": confidence > 0.7})
+>>> certificate = certify(answers(2000, "t"), answers(500, "c"), attribute="color")
+>>> print(certificate.sentence())
+publish 61 % of `color` at ≥ 97 % precision, confidence 95 % (n = 500 families, each on its own)
+>>> certificate.rule.published(["red", "red"], np.array([0.6, 0.9])).tolist()
+[False, True]
 """
 
 from collections.abc import Mapping
@@ -26,7 +37,7 @@ SALT = "certificate"  # one for all attributes, so that a family shows the same 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One tested level: how many calibrate families it publishes, how many of them are wrong, and the p-value.
+    """One tested level: how many calibrate families it publishes, how many of them are wrong, the p-value.
 
     The hypothesis under test is "the error is above 1 - precision".
     """
@@ -187,7 +198,7 @@ def _test(chosen: Plan, drawn: Answers, alpha: float, delta: float) -> list[Leve
 def _labels_needed(
     chosen: Plan, tested: list[Level], n_families: int, alpha: float, delta: float
 ) -> int | None:
-    """What train expects or, where the first test failed, what that test's own error says, if that is more."""
+    """What train expects or, where the first test failed, what that test's own error says if more."""
     if not tested or chosen.labels_needed is None:
         return chosen.labels_needed
     first = tested[0]

@@ -128,7 +128,7 @@ def _score_attribute(model: Model, name: str, table: pa.Table) -> dict[str, Any]
         "confidence": own.confidence,
         "certificate": own.sentence(),
         "all_together": {"coverage": certificates.together.coverage, "certificate": certificates.together.sentence()},
-        "head_id": model.head_id(name),
+        "head_id": model.head_ids[name],
         "training": model.reports[name],
     }
     if not table.num_rows:
@@ -211,11 +211,7 @@ def _grammar(model: Model, decided: Mapping[str, Any]) -> dict[str, Any]:
 
 def _least_threshold(certificate: Certificate) -> float | None:
     """The lowest confidence that is published, over the values; None where nothing is."""
-    rule = certificate.rule
-    if rule.level is None or not rule.offsets:
-        return None
-    thresholds = [threshold for value in rule.offsets if (threshold := rule.threshold(value)) is not None]
-    return min(thresholds, default=None)
+    return min(certificate.rule.thresholds.values(), default=None)
 
 
 def _mean(flags: NDArray[Any]) -> float | None:

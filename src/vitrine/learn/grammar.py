@@ -171,7 +171,7 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Component:
-    """Attributes tied by rules: the group of each of their values, and the consistent `combinations` of groups.
+    """Attributes tied by rules: the group of each of their values, and the consistent combinations.
 
     `groups[a]` is (k_a,), in the order of `attributes`; `combinations` is (m, attributes).
     """
@@ -210,7 +210,7 @@ class _Component:
         """For every row and combination, the sum over attributes of (n, groups) logs."""
         total = np.zeros((len(logs[0]), len(self.combinations)))
         for column, log in enumerate(logs):
-            total += log[:, self.combinations[:, column]]
+            total += np.take(log, self.combinations[:, column], axis=1)
         return total
 
 
@@ -237,7 +237,7 @@ def _sum_by(weight: Floats, group: Indices, groups: int) -> Floats:
     used, starts = np.unique(group[order], return_index=True)
     total = np.zeros((len(weight), groups))
     # reduceat and not a matrix product, whose last bits depend on how many rows are decoded at once
-    total[:, used] = np.add.reduceat(np.ascontiguousarray(weight[:, order]), starts, axis=1)
+    total[:, used] = np.add.reduceat(np.take(weight, order, axis=1), starts, axis=1)
     return total
 
 
@@ -289,7 +289,7 @@ def _component(
 def _combinations(
     names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapping[str, list[str]]
 ) -> Indices:
-    """All consistent combinations of groups, one attribute after the other so that dead ends are cut early."""
+    """All consistent combinations of groups, one attribute after the other to cut dead ends early."""
     found = np.zeros((1, 0), dtype=np.intp)
     for column, name in enumerate(names):
         groups = len(examples[name])

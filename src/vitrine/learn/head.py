@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,15 +15,14 @@ from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
 from vitrine.errors import InputError, Refused, StorageError
-from vitrine.learn.boosted import fit_boosted
 from vitrine.learn.folds import folds
 from vitrine.learn.kinds import (
     KINDS,
+    Audition,
     Kind,
     Part,
     Rows,
-    choose_setting,
-    fit,
+    audition,
     fit_and_hold_out,
     log_loss,
     part_from,
@@ -31,10 +31,8 @@ from vitrine.learn.projection import Projection
 
 FOLDS = 5
 
-# Trees are slow: "auto" first lets them race the linear head, few rounds on few rows.
-SCREEN_ROWS = 3_000
-SCREEN_ROUNDS = 40
-SCREEN_STRENGTH = 0.03
+# A kind whose log-loss on the first fold is above the best by this factor is not fitted on the other folds.
+CLOSE = 1.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,10 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One kind tried: figures out of fold on train, `setting` is the penalty, epochs or rounds."""
+    """One kind tried; `setting` is its penalty, epochs or rounds.
+
+    Figures are out of fold on `rows` rows of train: all, or only the first fold for kinds that were behind.
+    """
 
     kind: str
     setting: float
@@ -144,17 +145,14 @@ def fit_classifier(
     """
     _check(x, y, values, groups, attribute)
     rows = Rows(x, y, len(values), folds(y, groups, count=FOLDS, seed=seed))
-    tried = []
-    for name in _contenders(rows, seed) if kind == "auto" else (kind,):
-        begun = time.perf_counter()
-        with threadpool_limits(limits=1):
-            setting = choose_setting(name, rows, seed)
-        part, log_proba = fit_and_hold_out(name, setting, rows, seed=seed, threads=threads)
-        tried.append(_Tried(name, setting, part, log_proba, time.perf_counter() - begun))
+    heard = _hear(KINDS if kind == "auto" else (kind,), rows, seed, threads)
+    tried = [_try(one, rows, seed, threads) for one in _finalists(heard, y[rows.fold == 0])]
     best = min(tried, key=lambda one: log_loss(one.log_proba, y))
     classifier = Classifier(attribute, tuple(values), best.kind, projection_id, best.part)
-    report = tuple(_candidate(one, y, chosen=one is best) for one in tried)
-    return Fitted(classifier, best.log_proba, report)
+    report = [_candidate(one, y, chosen=one is best) for one in tried]
+    through = {one.kind for one in tried}
+    report += [_candidate(one, y[rows.fold == 0]) for one in heard if one.kind not in through]
+    return Fitted(classifier, best.log_proba, tuple(report))
 
 
 def out_of_fold(
@@ -164,18 +162,15 @@ def out_of_fold(
     *,
     k: int,
     kind: Kind,
-    setting: float | None = None,
     seed: int = 0,
     threads: int = 2,
 ) -> NDArray[np.float32]:
     """(n, k) log probabilities of each row by a classifier that saw no row of its group, `FOLDS` folds.
 
-    `setting` is the penalty (linear), epochs (network) or rounds (xgboost); without one it is chosen as
-    `fit_classifier` does. A value that a fold's training part lacks gets 1e-6 or less there.
+    A value that a fold's training part lacks gets next to nothing there, at least 1e-6.
     """
     rows = Rows(x, y, k, folds(y, groups, count=FOLDS, seed=seed))
-    chosen = choose_setting(kind, rows, seed) if setting is None else setting
-    return fit_and_hold_out(kind, chosen, rows, seed=seed, threads=threads)[1]
+    return _try(_hear((kind,), rows, seed, threads)[0], rows, seed, threads).log_proba
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,21 +182,22 @@ class _Tried:
     seconds: float
 
 
-def _contenders(rows: Rows, seed: int) -> tuple[Kind, ...]:
-    """All kinds, without the trees when a short race on the first fold shows them behind the linear head."""
-    out = rows.fold == 0
-    few = np.flatnonzero(~out)
-    few = np.sort(np.random.default_rng(seed).permutation(few)[:SCREEN_ROWS])
-    mask = np.zeros(len(rows.x), dtype=np.bool_)
-    mask[few] = True
-    with threadpool_limits(limits=1):
-        plain = fit("linear", SCREEN_STRENGTH, rows, mask, seed).log_proba(rows.x[out])
-        held_out = (rows.x[out], rows.y[out])
-        trees, _ = fit_boosted(
-            rows.x[mask], rows.y[mask], rows.k, rounds=SCREEN_ROUNDS, held_out=held_out, seed=seed
-        )
-    behind = log_loss(trees.log_proba(rows.x[out]), rows.y[out]) > log_loss(plain, rows.y[out])
-    return tuple(kind for kind in KINDS if kind != "xgboost" or not behind)
+def _hear(kinds: Sequence[Kind], rows: Rows, seed: int, threads: int) -> list[Audition]:
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda kind: audition(kind, rows, seed, race=len(kinds) > 1), kinds))
+
+
+def _finalists(heard: Sequence[Audition], y: NDArray[np.int64]) -> list[Audition]:
+    """Those close enough to the best on the first fold that the other folds may turn the order."""
+    whole = [one for one in heard if one.whole]
+    least = min(log_loss(one.log_proba, y) for one in whole)
+    return [one for one in whole if log_loss(one.log_proba, y) <= CLOSE * least]
+
+
+def _try(one: Audition, rows: Rows, seed: int, threads: int) -> _Tried:
+    begun = time.perf_counter()
+    part, log_proba = fit_and_hold_out(one.kind, one.setting, rows, one.log_proba, seed=seed, threads=threads)
+    return _Tried(one.kind, one.setting, part, log_proba, one.seconds + time.perf_counter() - begun)
 
 
 def _check(
@@ -224,7 +220,7 @@ def _check(
         )
 
 
-def _candidate(one: _Tried, y: NDArray[np.int64], *, chosen: bool) -> Candidate:
+def _candidate(one: _Tried | Audition, y: NDArray[np.int64], *, chosen: bool = False) -> Candidate:
     guess = one.log_proba.argmax(axis=1)
     macro = float(f1_score(y, guess, labels=np.unique(y), average="macro", zero_division=0.0))
     accuracy = float((guess == y).mean())

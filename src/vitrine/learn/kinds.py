@@ -1,5 +1,6 @@
 """The kinds of classifier a head can have, and how each is fitted and held out."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ KINDS: tuple[Kind, ...] = ("linear", "network", "xgboost")
 
 # Inverse L2 penalties, weak ones last; the rows of a projection have a mean square of one per column.
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
+
+# Trees are slow, so they first race a linear head on few rows.
+RACE_ROWS = 3_000
+RACE_ROUNDS = 40
+RACE_STRENGTH = 0.03
 
 
 class Part(Protocol):
@@ -59,33 +65,87 @@ def fit(kind: Kind, setting: float, rows: Rows, chosen: NDArray[np.bool_], seed:
     return fit_boosted(x, y, rows.k, rounds=int(setting), seed=seed)[0]
 
 
-def choose_setting(kind: Kind, rows: Rows, seed: int) -> float:
-    """The penalty, epochs or rounds for these rows; what is tried is judged on the first fold, held out."""
+@dataclass(frozen=True, slots=True)
+class Audition:
+    """A kind fitted on all folds but the first, and its (n0, k) log probabilities there.
+
+    `whole` is false for trees that lost a short race, few rounds on few rows, and went no further.
+    """
+
+    kind: Kind
+    setting: float
+    log_proba: NDArray[np.float32]
+    whole: bool
+    seconds: float
+
+
+def audition(kind: Kind, rows: Rows, seed: int, *, race: bool) -> Audition:
+    """Choose the setting of one kind, judged on the first fold, held out; `race` lets trees give up early."""
+    begun = time.perf_counter()
+    with threadpool_limits(limits=1):
+        if kind == "linear":
+            setting, log_proba, whole = _linear(rows, seed)
+        elif kind == "network":
+            setting, log_proba, whole = _network(rows, seed)
+        else:
+            setting, log_proba, whole = _trees(rows, seed, race)
+    return Audition(kind, setting, log_proba, whole, time.perf_counter() - begun)
+
+
+def _linear(rows: Rows, seed: int) -> tuple[float, NDArray[np.float32], bool]:
     out = rows.fold == 0
-    if kind == "network":
-        return epochs_for(len(rows.x))
-    if kind == "xgboost":
-        held_out = (rows.x[out], rows.y[out])
-        return fit_boosted(
-            rows.x[~out], rows.y[~out], rows.k, rounds=MOST_ROUNDS, held_out=held_out, seed=seed
-        )[1]
+    heard = {s: fit("linear", s, rows, ~out, seed).log_proba(rows.x[out]) for s in STRENGTHS}
+    best = min(STRENGTHS, key=lambda strength: log_loss(heard[strength], rows.y[out]))
+    return best, heard[best], True
 
-    def held_out_loss(strength: float) -> float:
-        return log_loss(fit("linear", strength, rows, ~out, seed).log_proba(rows.x[out]), rows.y[out])
 
-    return min(STRENGTHS, key=held_out_loss)
+def _network(rows: Rows, seed: int) -> tuple[float, NDArray[np.float32], bool]:
+    out = rows.fold == 0
+    epochs = epochs_for(len(rows.x))
+    return epochs, fit("network", epochs, rows, ~out, seed).log_proba(rows.x[out]), True
+
+
+def _trees(rows: Rows, seed: int, race: bool) -> tuple[float, NDArray[np.float32], bool]:
+    out = rows.fold == 0
+    if race and (lost := _lost_race(rows, seed)):
+        return *lost, False
+    return *_early_stopped(rows, ~out, MOST_ROUNDS, seed), True
+
+
+def _lost_race(rows: Rows, seed: int) -> tuple[int, NDArray[np.float32]] | None:
+    out = rows.fold == 0
+    few = np.zeros(len(rows.x), dtype=np.bool_)
+    few[np.random.default_rng(seed).permutation(np.flatnonzero(~out))[:RACE_ROWS]] = True
+    plain = fit("linear", RACE_STRENGTH, rows, few, seed).log_proba(rows.x[out])
+    rounds, raced = _early_stopped(rows, few, RACE_ROUNDS, seed)
+    behind = log_loss(raced, rows.y[out]) > log_loss(plain, rows.y[out])
+    return (rounds, raced) if behind else None
+
+
+def _early_stopped(
+    rows: Rows, chosen: NDArray[np.bool_], rounds: int, seed: int
+) -> tuple[int, NDArray[np.float32]]:
+    out = rows.fold == 0
+    held_out = (rows.x[out], rows.y[out])
+    part, used = fit_boosted(
+        rows.x[chosen], rows.y[chosen], rows.k, rounds=rounds, held_out=held_out, seed=seed
+    )
+    return used, part.log_proba(rows.x[out])
 
 
 def fit_and_hold_out(
-    kind: Kind, setting: float, rows: Rows, *, seed: int, threads: int
+    kind: Kind, setting: float, rows: Rows, first: NDArray[np.float32], *, seed: int, threads: int
 ) -> tuple[Part, NDArray[np.float32]]:
-    """The classifier of all rows, and (n, k) log probabilities of each row unseen, from the other folds."""
-    everything = np.ones(len(rows.x), dtype=np.bool_)
-    held = [rows.fold == number for number in np.unique(rows.fold)]
+    """The classifier of all rows, and (n, k) log probabilities of each row by one that saw none of its fold.
+
+    `first` are those of the first fold, known from the audition.
+    """
     result = np.full((len(rows.x), rows.k), LOG_FLOOR, dtype=np.float32)
+    result[rows.fold == 0] = first
+    held = [rows.fold == number for number in np.unique(rows.fold)[1:]]
     # Whole fits side by side, a core each: cores that share one small product mostly wait for each other.
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
-        whole = pool.submit(fit, kind, setting, rows, everything, seed)
+        whole = pool.submit(fit, kind, setting, rows, np.ones(len(rows.x), dtype=np.bool_), seed)
         parts = [pool.submit(fit, kind, setting, rows, ~out, seed) for out in held]
         for out, part in zip(held, parts, strict=True):
             result[out] = part.result().log_proba(rows.x[out])

@@ -42,7 +42,6 @@ def leak_tax(model: Model, dataset: Dataset, take: Take, settings: LearnSettings
                 group[usable].tolist(),
                 k=len(values),
                 kind=chosen["kind"],
-                setting=chosen["setting"],
                 seed=settings.seed,
                 threads=settings.threads or os.cpu_count() or 1,
             )

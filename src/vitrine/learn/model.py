@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Certificates:
     together: Certificate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """A predictor, its certificates per attribute and for whole products, and what it was made of.
 
@@ -44,25 +45,27 @@ class Model:
     product: Certificate | None
     reports: Mapping[str, Any]
 
-    @property
+    @cached_property
     def model_id(self) -> str:
         """`md-…`, by the content of every part."""
-        return "md-" + _hash([self.dataset_id, self.taxonomy_id, [self.head_id(name) for name in self.attributes]])
+        return "md-" + _hash([self.dataset_id, self.taxonomy_id, self.head_ids])
 
     @property
     def attributes(self) -> list[str]:
         """The attributes it decides, in taxonomy order."""
         return list(self.predictor.classifiers)
 
-    def head_id(self, attribute: str) -> str:
-        """`hd-…` of one attribute: changes when its answers could, so also with the heads it is decided together with."""
+    @cached_property
+    def head_ids(self) -> Mapping[str, str]:
+        """`hd-…` of every attribute: changes when its answers could, so also with the heads it is decided together with."""
         predictor = self.predictor
-        parts = [
-            [other, predictor.classifiers[other].id, predictor.calibrators[other].to_json()]
-            for other in predictor.grammar.tied_to(attribute)
-        ]
-        rule = self.certificates[attribute].own.to_json()
-        return "hd-" + _hash([attribute, self.embedder_id, predictor.projection.id, parts, rule])
+        own = {name: [name, one.id, predictor.calibrators[name].to_json()] for name, one in predictor.classifiers.items()}
+        common = [self.embedder_id, predictor.projection.id]
+        return {
+            name: "hd-"
+            + _hash([name, common, [own[o] for o in predictor.grammar.tied_to(name)], certificates.own.to_json()])
+            for name, certificates in self.certificates.items()
+        }
 
     def check_embedder(self, embedder_id: str) -> None:
         """Refuse vectors of another embedder than the one it was trained on."""
@@ -122,7 +125,7 @@ def load(model_id: str, folder: Path, taxonomy: Taxonomy) -> Model:
 def _manifest(model: Model) -> dict[str, Any]:
     heads = {
         name: {
-            "head_id": model.head_id(name),
+            "head_id": model.head_ids[name],
             "calibrator": model.predictor.calibrators[name].to_json(),
             "certificate": certificates.own.to_json(),
             "values": {value: one.to_json() for value, one in certificates.values.items()},

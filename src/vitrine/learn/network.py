@@ -19,7 +19,8 @@ LEAST_EPOCHS, MOST_EPOCHS = 4, 25
 RATE = 4e-3
 WARM_UP = 0.15
 DECAY = 1.0
-DROP_INPUT, DROP_HIDDEN = 0.3, 0.3
+# Cells dropped of 256, on the input and on the hidden layer.
+DROPPED = 77
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ def _slopes(
 ) -> list[Matrix]:
     """Gradient of the mean log-loss of one batch."""
     inner, inner_bias, outer, outer_bias = weights
-    x = x * _dropout(x.shape, DROP_INPUT, random)
+    x = x * _dropout((len(x), x.shape[1]), random)
     sums = x @ inner + inner_bias
-    gate = _dropout(sums.shape, DROP_HIDDEN, random) * (sums > 0)
+    gate = _dropout((len(x), HIDDEN), random) * (sums > 0)
     hidden = sums * gate
     error = hidden @ outer + outer_bias
     error -= error.max(axis=1, keepdims=True)
@@ -107,9 +108,10 @@ def _slopes(
     return [x.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)]
 
 
-def _dropout(shape: tuple[int, ...], share: float, random: np.random.Generator) -> Matrix:
-    kept = random.random(shape, dtype=np.float32) >= share
-    return kept.astype(np.float32) * np.float32(1 / (1 - share))
+def _dropout(shape: tuple[int, int], random: np.random.Generator) -> Matrix:
+    # A byte a cell: four times as fast as a float, and 77 of 256 is near enough to 0.3.
+    kept = np.frombuffer(random.bytes(shape[0] * shape[1]), dtype=np.uint8).reshape(shape) >= DROPPED
+    return np.where(kept, np.float32(256 / (256 - DROPPED)), np.float32(0))
 
 
 def _rate(done: float) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from threadpoolctl import threadpool_limits
 
 from vitrine.errors import InputError, Refused, StorageError
@@ -17,6 +18,9 @@ MAX_COLUMNS = 384
 
 # Directions with less than this share of the largest variance are rounding noise; dividing by it explodes.
 LEAST_VARIANCE = 1e-7
+
+# More rows move no component that matters, and a copy of 120,000 long vectors is a gigabyte and more.
+MOST_ROWS = 20_000
 
 # Vectors prepared and multiplied at a time, to bound the float32 copy of a large catalog.
 CHUNK = 8_192
@@ -95,7 +99,7 @@ def fit_projection(
     blocks: Sequence[tuple[int, int]] = (),
     columns: int = MAX_COLUMNS,
 ) -> Projection:
-    """Fit a projection on the (n, dim) vectors of train.
+    """Fit a projection on the (n, dim) vectors of train, evenly thinned to at most `MOST_ROWS`.
 
     `blocks` are the (start, stop) column ranges of a composite embedder (default: one block). Each block is
     square-rooted with its sign (Perronnin et al. 2010, "Improving the Fisher kernel"), centered and scaled to
@@ -106,8 +110,9 @@ def fit_projection(
     """
     if vectors.ndim != 2 or len(vectors) < 2:
         raise InputError(f"{len(vectors)} vectors: a projection needs at least two", hint="embed more photos")
-    prepared = _signed_sqrt(vectors)
-    _check_finite(prepared, 0)
+    step = -(-len(vectors) // MOST_ROWS)
+    prepared = _signed_sqrt(vectors[::step])
+    _check_finite(prepared, 0, step)
     mean = prepared.mean(axis=0, dtype=np.float64).astype(np.float32)
     prepared -= mean
     scale = _block_scale(prepared, blocks or [(0, vectors.shape[1])])
@@ -122,10 +127,10 @@ def _signed_sqrt(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.copysign(np.sqrt(np.abs(vectors, dtype=np.float32)), vectors)
 
 
-def _check_finite(prepared: NDArray[np.float32], start: int) -> None:
+def _check_finite(prepared: NDArray[np.float32], start: int, step: int = 1) -> None:
     rows = np.flatnonzero(~np.isfinite(prepared).all(axis=1))
     if len(rows):
-        raise InputError(f"row {start + int(rows[0])}: a vector with numbers that are not finite")
+        raise InputError(f"row {start + step * int(rows[0])}: a vector with numbers that are not finite")
 
 
 def _block_scale(centered: NDArray[np.float32], blocks: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
@@ -143,8 +148,10 @@ def _principal(
     # One thread: on a busy machine a second one waits for the first at every step, ten times as long.
     with threadpool_limits(limits=1):
         covariance = (centered.T @ centered).astype(np.float64) / len(centered)
-        variance, directions = np.linalg.eigh(covariance)
-    variance, directions = variance[::-1][:columns], directions[:, ::-1][:, :columns]
+        dim = len(covariance)
+        wanted = (max(0, dim - columns), dim - 1)
+        variance, directions = eigh(covariance, subset_by_index=wanted, overwrite_a=True)
+    variance, directions = variance[::-1], directions[:, ::-1]
     kept = variance > LEAST_VARIANCE * max(float(variance[0]), np.finfo(np.float64).tiny)
     if not kept.any() or variance[0] <= 0:
         raise InputError("all vectors are equal: nothing to learn from", hint="check the embedder's settings")

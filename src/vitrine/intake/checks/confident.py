@@ -2,13 +2,13 @@
 
 Confident learning (Northcutt, Jiang and Chuang 2021, "Confident learning: estimating uncertainty in dataset
 labels", JAIR 70): a value is confidently predicted where its probability is at least its mean among the rows
-labelled so; a row that confidently is another value than its label is a candidate. Of the candidates those
-stay whose label is improbable in itself, which matters where the heads are weak: on drawn products one of 18
-candidates was a planted mistake, and of those below `IMPROBABLE` nearly every second.
+labelled so; a row that confidently is another value than its label is suspect. Where heads are weak those
+are far too many rows (one of 18 was a planted mistake on drawn products), and only those stay whose label is
+improbable in itself (below `IMPROBABLE`, nearly every second was).
 
 >>> import numpy as np
 >>> proba = np.array([[0.9, 0.1], [0.8, 0.2], [0.005, 0.995], [0.1, 0.9], [0.3, 0.7]])
->>> [(one.row, one.given, one.suggested) for one in suspects(proba, np.array([0, 0, 0, 1, 1]))]
+>>> [(one.row, one.given, one.suggested) for one in suspects(proba, np.array([0, 0, 0, 1, 1]), below=0.01)]
 [(2, 0, 1)]
 """
 
@@ -30,10 +30,11 @@ class Suspect:
     probability: float
 
 
-def suspects(proba: NDArray[np.float64], y: NDArray[np.int64]) -> list[Suspect]:
+def suspects(proba: NDArray[np.float64], y: NDArray[np.int64], *, below: float) -> list[Suspect]:
     """Suspect rows, most suspicious first.
 
-    `proba` (n, k) are calibrated and out of sample, `y` are the labels in 0..k-1.
+    `proba` (n, k) are calibrated and out of sample, `y` are the labels in 0..k-1; labels of a probability of
+    `below` or more are left alone.
     """
     rows = np.arange(len(y))
     own = proba[rows, y]
@@ -42,6 +43,6 @@ def suspects(proba: NDArray[np.float64], y: NDArray[np.int64]) -> list[Suspect]:
     threshold = np.where(labelled > 0, sums / np.maximum(labelled, 1), np.inf)
     confident = np.where(proba >= threshold, proba, 0.0)
     suggested = confident.argmax(axis=1)
-    found = np.flatnonzero((suggested != y) & (confident[rows, suggested] > own) & (own < IMPROBABLE))
+    found = np.flatnonzero((suggested != y) & (confident[rows, suggested] > own) & (own < below))
     order = found[np.argsort(own[found], kind="stable")]
     return [Suspect(int(i), int(y[i]), int(suggested[i]), float(own[i])) for i in order]

@@ -1,10 +1,12 @@
 """Find labels that contradict each other: within one product, and between products with the same picture."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from vitrine.intake.checks.evidence import Evidence
 from vitrine.intake.checks.seen import Seen
+
+Values = Mapping[str, Mapping[str, Sequence[str]]]  # sku → attribute → what is said
 
 
 def conflicting_labels(evidence: Evidence) -> Iterator[Seen]:
@@ -16,34 +18,37 @@ def conflicting_labels(evidence: Evidence) -> Iterator[Seen]:
     yield from _between(evidence, values)
 
 
-def _within(evidence: Evidence, values: Mapping[str, Mapping[str, list[str]]]) -> Iterator[Seen]:
+def _within(evidence: Evidence, values: Values) -> Iterator[Seen]:
     for sku, by_attribute in values.items():
         for attribute, said in by_attribute.items():
             if len(said) > 1:
-                pictures = tuple(evidence.photos_of.get(sku, ()))
                 message = (
                     f"product '{sku}' has {len(said)} values of {attribute}: {_quoted(said)}; none is used, "
                     "keep the right one in the table and ingest again"
                 )
-                yield Seen(sku, evidence.first_file(sku), message, pictures)
+                yield Seen(sku, evidence.first_file(sku), message, tuple(evidence.photos_of.get(sku, ())))
 
 
-def _between(evidence: Evidence, values: Mapping[str, Mapping[str, list[str]]]) -> Iterator[Seen]:
+def _between(evidence: Evidence, values: Values) -> Iterator[Seen]:
     told = set()
     for (sku_a, photo_a), (sku_b, photo_b) in evidence.same_pictures():
-        said_a, said_b = values.get(sku_a, {}), values.get(sku_b, {})
-        for attribute in sorted(said_a.keys() & said_b.keys()):
-            pair = (frozenset((sku_a, sku_b)), attribute)
-            if pair in told or not set(said_a[attribute]).isdisjoint(said_b[attribute]):
-                continue
-            told.add(pair)
-            message = (
-                f"product '{sku_b}' has {attribute} {_quoted(said_b[attribute])} and product '{sku_a}' has "
-                f"{_quoted(said_a[attribute])}, but they show the same picture; correct one and ingest again"
-            )
-            pictures = tuple(dict.fromkeys((photo_b, photo_a)))
-            yield Seen(sku_b, evidence.files[sku_b, photo_b], message, pictures)
+        differences = _differences(values.get(sku_a, {}), values.get(sku_b, {}))
+        pair = frozenset((sku_a, sku_b))
+        if not differences or pair in told:
+            continue
+        told.add(pair)
+        message = (
+            f"products '{sku_b}' and '{sku_a}' show the same picture, but their labels disagree: "
+            f"{', '.join(differences)}; correct the labels, or the photo of one of them, and ingest again"
+        )
+        pictures = tuple(dict.fromkeys((photo_b, photo_a)))
+        yield Seen(sku_b, evidence.files[sku_b, photo_b], message, pictures)
 
 
-def _quoted(values: list[str]) -> str:
+def _differences(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]]) -> list[str]:
+    shared = (name for name in b if name in a and set(a[name]).isdisjoint(b[name]))
+    return [f"{name} {_quoted(b[name])} against {_quoted(a[name])}" for name in shared]
+
+
+def _quoted(values: Sequence[str]) -> str:
     return " and ".join(f"'{value}'" for value in values)

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, product, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -181,13 +181,19 @@ class Evidence:
         return [photo_id for photo_id in photo_ids if photo_id not in self._unsound]
 
     def same_pictures(self) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-        """Pairs of (sku, photo_id) of different products that show the same picture, by bytes or as twins."""
-        for photo_id, shown in self.shows.items():
-            yield from (((a.sku, photo_id), (b.sku, photo_id)) for a, b in combinations(shown, 2))
+        """Pairs of (sku, photo_id) of different products that show the same picture, by bytes or as twins.
+
+        A photo's products are paired with its first one only: a placeholder can stand under thousands. Blank
+        and blurred photos are left out: one empty background is as good as another.
+        """
+        for photo_id in self.sound(list(self.shows)):
+            first, *others = self.shows[photo_id]
+            yield from (((first.sku, photo_id), (other.sku, photo_id)) for other in others)
         for one in self.twins.to_pylist():
             a, b = one["photo_a"], one["photo_b"]
-            pairs = product(self.shows.get(a, []), self.shows.get(b, []))
-            yield from (((left.sku, a), (right.sku, b)) for left, right in pairs if left.sku != right.sku)
+            if a in self.shows and b in self.shows and len(self.sound([a, b])) == 2:
+                left, right = self.shows[a][0].sku, self.shows[b][0].sku
+                yield from [((left, a), (right, b))] if left != right else []
 
     # vectors
 

@@ -17,8 +17,6 @@ from vitrine.learn.projection import fit_projection
 
 Vectors = NDArray[np.float32]
 
-# A strong penalty, so that the heads do not learn the mistakes: planted ones stood out most with it.
-STRENGTH = 0.01
 _MOST_FITTED = 20_000
 _AT_ONCE = 4_096
 
@@ -54,15 +52,24 @@ def frequent(labels: Sequence[str | None], least: int) -> tuple[str, ...]:
 
 
 def contradicted(
-    rows: Vectors, labels: Sequence[str | None], families: Sequence[str], values: tuple[str, ...]
+    rows: Vectors,
+    labels: Sequence[str | None],
+    families: Sequence[str],
+    values: tuple[str, ...],
+    *,
+    below: float,
 ) -> list[Suspect]:
-    """Labels among `values` that heads of other families contradict; row numbers are those of `rows`."""
+    """Labels among `values`, less probable than `below`, that heads of other families contradict.
+
+    Row numbers are those of `rows`. Labels of fewer than `FOLDS` families cannot be judged.
+    """
     number = {value: at for at, value in enumerate(values)}
     usable = [i for i, label in enumerate(labels) if label in number]
     groups = [families[i] for i in usable]
     if len(set(groups)) < FOLDS:
         return []
     y = np.array([number[labels[i] or ""] for i in usable], dtype=np.int64)
-    log_proba = out_of_fold(rows[usable], y, groups, k=len(values), kind="linear", setting=STRENGTH)
+    log_proba = out_of_fold(rows[usable], y, groups, k=len(values), kind="linear")
     proba = fit_calibrator(log_proba, y, groups).apply(log_proba)
-    return [Suspect(usable[one.row], one.given, one.suggested, one.probability) for one in suspects(proba, y)]
+    found = suspects(proba, y, below=below)
+    return [Suspect(usable[one.row], one.given, one.suggested, one.probability) for one in found]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from vitrine.intake.checks.confident import IMPROBABLE
 from vitrine.intake.checks.evidence import Evidence
 from vitrine.intake.checks.guess import contradicted, frequent, projected
 from vitrine.intake.checks.seen import NotApplicable, Seen
@@ -24,7 +25,7 @@ def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
     found = [
         (suspect, name)
         for name, known in values.items()
-        for suspect in contradicted(rows, labels[name], families, known)
+        for suspect in contradicted(rows, labels[name], families, known, below=IMPROBABLE)
         if (products[suspect.row]["sku"], name) in said  # an inferred 'not applicable' is nobody's mistake
     ]
     for suspect, name in sorted(found, key=lambda pair: pair[0].probability):
@@ -32,6 +33,6 @@ def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
         sku, known = product["sku"], values[name]
         message = (
             f"product '{sku}' is labelled {name} '{known[suspect.given]}' ({suspect.probability:.1%} "
-            f"probable) but looks like '{known[suspect.suggested]}'; look at it and correct the label if it is wrong"
+            f"probable) but looks like '{known[suspect.suggested]}'; look at it, correct the label if wrong"
         )
         yield Seen(sku, evidence.first_file(sku), message, tuple(evidence.photos_of[sku]))

@@ -28,7 +28,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Photos as received: frequent sizes, short side (least, median, most), bytes before and after cleaning."""
+    """Photos as received: frequent sizes, short side (least, median, most), bytes in and kept."""
 
     frequent: tuple[tuple[str, int], ...]
     short_side: tuple[int, int, int]

@@ -17,6 +17,7 @@ def too_small(evidence: Evidence) -> Iterator[Seen]:
     for row in evidence.shown.filter(side < LEAST_SIDE).to_pylist():
         size = f"{row['width_before']}×{row['height_before']}"
         message = (
-            f"photo '{row['file']}' of product '{row['sku']}' has {size} pixels, fewer than {LEAST_SIDE} on a side; bring a larger one and ingest again"
+            f"photo '{row['file']}' of product '{row['sku']}' has {size} pixels, at least {LEAST_SIDE} a "
+            "side are needed; bring a larger one and ingest again"
         )
         yield Seen(row["sku"], row["file"], message, (row["photo_id"],))

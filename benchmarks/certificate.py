@@ -1,0 +1,107 @@
+"""Does the certificate hold? 200 redraws of the calibration part on a drawn catalog, the error on about 100,000 others.
+
+    python benchmarks/history.py --products 120000 --keep FOLDER     # draws and ingests the catalog
+    python benchmarks/certificate.py --keep FOLDER --redraws 200
+
+Heads learn on 12,000 products; each redraw certifies on 3,000 families of the others and the published error is counted
+on all that remain, so that it is nearly exact. A redraw fails when it publishes with more than 3 % error; 5 % of redraws
+may. Drawn pictures prove the statistics, never an accuracy.
+"""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import binom
+
+from vitrine.learn.answers import WHOLE_PRODUCT, whole_products
+from vitrine.learn.certify import certify
+from vitrine.learn.dataset import Dataset
+from vitrine.learn.train import answers, project, train
+from vitrine.workspace import open as open_workspace
+
+
+def parts(dataset: Dataset, learn: int) -> Dataset:
+    """`learn` products (whole families, by a hash) for train and, so that training runs, as many for calibrate."""
+    families = np.array(dataset.strings("family_id"))
+    order = np.argsort(families, kind="stable")
+    names = np.full(len(families), "test", dtype=object)
+    edge, later = (families[order[min(n, len(order) - 1)]] for n in (learn, learn + 3_000))
+    names[families < edge] = "train"
+    names[(families >= edge) & (families < later)] = "calibrate"
+    index = dataset.table.column_names.index("part")
+    return Dataset(dataset.dataset_id, dataset.taxonomy_id, dataset.table.set_column(index, "part", pa.array(names)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", type=Path, required=True)
+    parser.add_argument("--redraws", type=int, default=200)
+    parser.add_argument("--learn", type=int, default=12_000)
+    parser.add_argument("--families", type=int, default=3_000)
+    arguments = parser.parse_args()
+    workspace = open_workspace(arguments.keep)
+    dataset = parts(workspace.freeze(), arguments.learn)
+    take = workspace.take(dataset)
+    settings = workspace.settings.learn
+    blocks = [(block.start, block.stop) for block in workspace.embedder.blocks]
+    trained = train(
+        dataset, workspace.taxonomy, take, embedder_id=workspace.embedder.id, blocks=blocks, settings=settings
+    )
+    predictor = trained.model.predictor
+    values = predictor.grammar.values
+    rows = {name: np.flatnonzero(dataset.parts == part) for name, part in (("train", "train"), ("pool", "test"))}
+    decoded = {
+        "train": predictor.grammar.decode(trained.out_of_fold),
+        "pool": predictor.decide_projected(project(predictor.projection, rows["pool"], take)),
+    }
+    tables = {
+        part: {name: answers(dataset, rows[part], name, one, values[name]) for name, one in decoded[part].items()}
+        for part in rows
+    }
+    for part in rows:
+        tables[part][WHOLE_PRODUCT] = whole_products(tables[part])
+    families = np.unique(np.array(dataset.strings("family_id"))[rows["pool"]])
+    alpha = 1 - settings.precision
+    results = {}
+    print(f"{len(rows['pool']):,} products beside {arguments.learn:,} for learning, {len(families):,} families, "
+          f"{arguments.redraws} redraws of {arguments.families:,} families")
+    print(f"{'attribute':<16}{'redraws > 3 %':>14}{'nothing':>9}{'coverage':>10}{'error':>9}{'p-value':>9}")
+    for name, pool in tables["pool"].items():
+        pool_family = np.array(pool.column("family_id").to_pylist())
+        value = np.array(pool.column("value").to_pylist(), dtype=object)
+        confidence = pool.column("confidence").to_numpy()
+        correct = pool.column("correct").combine_chunks().fill_null(True).to_numpy(zero_copy_only=False)
+        code = np.searchsorted(families, pool_family)
+        errors, coverages = [], []
+        for number in range(arguments.redraws):
+            drawn = np.random.default_rng(number).choice(len(families), arguments.families, replace=False)
+            mine = np.isin(code, drawn)
+            made = certify(
+                tables["train"][name], pool.filter(pa.array(mine)), attribute=name,
+                precision=settings.precision, confidence=settings.confidence,
+            )  # fmt: skip
+            published = made.rule.published(value[~mine], confidence[~mine])
+            coverages.append(published.mean())
+            errors.append(float((~correct[~mine][published]).mean()) if published.any() else 0.0)
+        failed = int((np.array(errors) > alpha).sum())
+        nothing = int((np.array(coverages) == 0).sum())
+        p_value = float(binom.sf(failed - 1, arguments.redraws, 1 - settings.confidence))
+        results[name] = {
+            "failed": failed, "nothing": nothing, "coverage": float(np.mean(coverages)),
+            "error": float(np.mean(errors)), "p_value": p_value,
+        }  # fmt: skip
+        print(f"{name:<16}{failed:>14}{nothing:>9}{np.mean(coverages):>10.3f}{np.mean(errors):>9.4f}{p_value:>9.3f}", flush=True)
+    ordered = sorted(one["p_value"] for one in results.values())
+    holm = any(p <= 0.05 / (len(ordered) - rank) for rank, p in enumerate(ordered[:1]))
+    print(f"Holm over {len(ordered)}: {'some certificate breaks its promise' if holm else 'no certificate breaks its promise'}")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    Path("results").mkdir(exist_ok=True)
+    Path("results/certificate.json").write_text(json.dumps({"commit": commit, **results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

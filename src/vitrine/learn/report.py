@@ -1,0 +1,219 @@
+"""Write the scorecard as one HTML page: certificates, leak tax, plots, confident mistakes.
+
+The page makes no request: style, plots and photos are inside it, and its content policy forbids scripts and
+everything from outside. Every text that came from a person is escaped by the template.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from vitrine.errors import StorageError
+from vitrine.learn.confusion import Confusion, confusion
+from vitrine.learn.gallery import Shop, gallery
+from vitrine.learn.plots import Point, calibration_gap, reliability, risk_coverage
+from vitrine.records import now
+from vitrine.taxonomy import Attribute, Taxonomy
+
+_WORST = 12
+_FEW = 10  # values with fewer test rows stand last among the worst: one row decides them
+_THIN = "\u202f"  # narrow and never broken: between thousands, and before %
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """One value's figures on test; `certificate` is the sentence of its own certificate, where it has one."""
+
+    value: str
+    n: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    certificate: str | None
+
+    @property
+    def few(self) -> bool:
+        """Whether a single row decides the figures."""
+        return self.n < _FEW
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the page says about one attribute; plots and confusion are None where test has no row of it."""
+
+    name: str
+    attribute: Attribute
+    score: Mapping[str, Any]
+    risk: Markup | None
+    reliability: Markup | None
+    gap: float | None
+    confusion: Confusion | None
+    worst: Sequence[Worst]
+
+    @property
+    def certified(self) -> bool:
+        """Whether anything of it may be published."""
+        return self.score["threshold"] is not None
+
+    @property
+    def below(self) -> bool:
+        """Whether what was published on test is less often right than wanted."""
+        right = self.score["published_accuracy"]
+        return right is not None and right < self.score["precision"]
+
+    @property
+    def values(self) -> int:
+        """How many values the model can answer and test has labels of."""
+        return sum(1 for value in self.score["values"].values() if value["n"])
+
+    @property
+    def own_certificates(self) -> list[str]:
+        """The sentences of values that have a certificate of their own."""
+        return [one["certificate"] for one in self.score["values"].values() if one["certificate"]]
+
+    @property
+    def train_rows(self) -> int | None:
+        """How many labelled train products the head in use learnt from."""
+        return next((one["rows"] for one in self.score["training"] if one["chosen"]), None)
+
+
+def write_report(shop: Shop, scorecard: Mapping[str, Any], rows: pa.Table, path: Path) -> None:
+    """Write the report of `scorecard` and its `rows` (schema `evaluate.ROWS`) to `path`, whole or not at all.
+
+    Photos come from `shop`, a workspace. Raises StorageError when the file cannot be written.
+    """
+    sections = [_section(shop.taxonomy, name, score, rows) for name, score in scorecard["attributes"].items()]
+    page = _environment().get_template("report.html")
+    html = page.render(
+        card=scorecard,
+        sections=sections,
+        ranked=sorted(sections, key=lambda one: (not one.certified, -(one.score["coverage"] or 0))),
+        pooled=_pooled(rows),
+        attributes={section.name: section.attribute for section in sections},
+        mistakes=gallery(shop, rows),
+        wrong=int(pc.sum(pc.not_equal(rows.column("label"), rows.column("value"))).as_py() or 0),
+        written=now(),
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(html, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"the report {path} could not be written: {error.strerror or error}") from error
+
+
+def _section(taxonomy: Taxonomy, name: str, score: Mapping[str, Any], rows: pa.Table) -> Section:
+    attribute = taxonomy.attributes.get(name) or Attribute(name, ())
+    own = rows.filter(pc.equal(rows.column("attribute"), name))
+    if not own.num_rows:
+        return Section(name, attribute, score, None, None, None, None, ())
+    confidence = own.column("confidence").to_numpy()
+    labels, answers = own.column("label").to_pylist(), own.column("value").to_pylist()
+    right = np.array([label == answer for label, answer in zip(labels, answers, strict=True)])
+    return Section(
+        name=name,
+        attribute=attribute,
+        score=score,
+        risk=risk_coverage(confidence, right, allowed=1 - score["precision"], point=_point(score)),
+        reliability=reliability(confidence, right),
+        gap=calibration_gap(confidence, right),
+        confusion=confusion(labels, answers, known=list(score["values"])),
+        worst=_worst(score["values"]),
+    )
+
+
+def _point(score: Mapping[str, Any]) -> Point | None:
+    """Where the certified rule landed on test; None where it published nothing."""
+    if not score["coverage"]:
+        return None
+    error = score["published_interval"]
+    return Point(
+        coverage=score["coverage"],
+        error=1 - score["published_accuracy"],
+        coverage_interval=tuple(score["coverage_interval"]) if score["coverage_interval"] else None,
+        error_interval=(1 - error[1], 1 - error[0]) if error else None,
+    )
+
+
+def _worst(values: Mapping[str, Mapping[str, Any]]) -> list[Worst]:
+    tested = [Worst(value, **figures) for value, figures in values.items() if figures["n"]]
+    return sorted(tested, key=lambda one: (one.few, one.f1 or 0.0, -one.n))[:_WORST]
+
+
+def _pooled(rows: pa.Table) -> dict[str, int]:
+    """Answers of all attributes together: how many there are, are published, and are right among those."""
+    published = rows.filter(rows.column("published"))
+    right = pc.sum(pc.equal(published.column("label"), published.column("value"))).as_py() or 0
+    return {"answers": rows.num_rows, "published": published.num_rows, "right": int(right)}
+
+
+def _environment() -> Environment:
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "percent": percent, "count": count, "figure": figure, "between": between, "sentence": sentence,
+    }  # fmt: skip
+    return environment
+
+
+def percent(share: float | None) -> str:
+    """A share with one decimal; what is not whole never reads 100.0 %.
+
+    >>> percent(0.8123), percent(0.99999), percent(1.0), percent(None)
+    ('81.2\u202f%', '99.9\u202f%', '100.0\u202f%', '–')
+    """
+    if share is None:
+        return "–"
+    shown = min(100 * share, 99.9) if share < 1 else 100.0
+    return f"{shown:.1f}{_THIN}%"
+
+
+def between(interval: Sequence[float] | None) -> str:
+    """An interval of shares in percent, without the sign.
+
+    >>> between([0.781, 0.839]), between(None)
+    ('78.1–83.9', '')
+    """
+    return f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}" if interval else ""
+
+
+def count(number: int | None) -> str:
+    """A whole number with thin spaces between thousands.
+
+    >>> count(1_234_567)
+    '1\u202f234\u202f567'
+    """
+    return "–" if number is None else f"{number:,}".replace(",", _THIN)
+
+
+def figure(number: float | None) -> str:
+    """A figure between 0 and 1 with three decimals."""
+    return "–" if number is None else f"{number:.3f}"
+
+
+def sentence(text: str | None) -> Markup:
+    """A certificate's sentence with its attribute in bold and the numbers set as on the rest of the page.
+
+    >>> print(sentence("publish 81 % of `<color>` at ≥ 97 % precision (n = 1,200 families)"))
+    publish 81\u202f% of <b>&lt;color&gt;</b> at ≥\u202f97\u202f% precision (n = 1\u202f200 families)
+    """
+    bold = Markup("<b>{}</b>")
+    pieces = enumerate((text or "").split("`"))
+    return Markup("").join(bold.format(piece) if at % 2 else escape(_typeset(piece)) for at, piece in pieces)
+
+
+def _typeset(text: str) -> str:
+    spaced = re.sub(r"(?<=\d),(?=\d{3})", _THIN, text)
+    return spaced.replace(" %", f"{_THIN}%").replace("≥ ", f"≥{_THIN}")
