@@ -8,7 +8,7 @@ from openvino import opset13 as ops
 
 
 def small_network(folder: Path, *, name: str = "small", seed: int = 0, classes: int = 10) -> Path:
-    """Two convolutions with a stride, a pooled vector of 24 columns and a classifier, as `name`.xml and .bin."""
+    """Three convolutions, a pooled vector of 24 columns and a classifier, as `name`.xml and .bin."""
     rng = np.random.default_rng(seed)
 
     def convolution(value: openvino.Node, columns: int, stride: int) -> openvino.Node:

@@ -130,7 +130,7 @@ def load(folder: Path) -> Settings:
 def write(folder: Path, changes: dict[str, dict[str, Any]]) -> Path:
     """Write `vitrine.toml` with every setting, its meaning as a comment, and `changes` in place of defaults."""
     lines = ["# Settings of this Vitrine workspace. A line with '#' shows a default."]
-    for section, model in _sections():
+    for section, model in sections():
         lines += ["", f"[{section}]"]
         for name, field in model.model_fields.items():
             given = changes.get(section, {})
@@ -147,7 +147,7 @@ def origins(folder: Path) -> list[tuple[str, str, Any, str, str]]:
     settings = load(folder)
     given = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
     rows = []
-    for section, model in _sections():
+    for section, model in sections():
         for name, field in model.model_fields.items():
             variable = f"VITRINE_{section}__{name}".upper()
             origin = "default"
@@ -160,7 +160,8 @@ def origins(folder: Path) -> list[tuple[str, str, Any, str, str]]:
     return rows
 
 
-def _sections() -> list[tuple[str, type[_Section]]]:
+def sections() -> list[tuple[str, type[_Section]]]:
+    """The sections of the settings by name, in the order of the file."""
     return [
         ("storage", StorageSettings),
         ("columns", Columns),

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from small_network import small_network
 
+from small_network import small_network
 from vitrine.embed.build import EMBEDDERS, make
 from vitrine.embed.color_shape import ColorShape
 from vitrine.embed.composite import Composite

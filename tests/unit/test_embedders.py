@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from small_network import small_network
 
+from small_network import small_network
 from vitrine.config import EmbedderSettings
 from vitrine.embed.build import build, make
 from vitrine.embed.color_shape import ColorShape

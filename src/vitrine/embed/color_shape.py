@@ -11,24 +11,26 @@ from vitrine.embed import palette
 from vitrine.embed.embedder import Block, check_image, embedder_id
 from vitrine.embed.foreground import Foreground, foreground
 from vitrine.embed.silhouette import SILHOUETTE_DIM, averaging, silhouette
+from vitrine.embed.texture import TEXTURE_DIM, texture
 
 Floats = NDArray[np.float32]
 
 # Raise it with every change that moves a number: it is part of the embedder's id.
 VERSION = 1
 
-_SIDE = 96  # longest side that is looked at, in pixels
+_SIDE = 96  # longest side at which color and outline are looked at, in pixels
+_FINE_SIDE = 160  # and edges and texture
 _GRID = 6  # cells of the color layout on a side
-_CELLS, _CELL, _ORIENTATIONS = 6, 8, 8
+_CELLS, _CELL, _ORIENTATIONS = 8, 10, 8
 
 
 class ColorShape:
     """Two blocks of the foreground, `color` and `shape`.
 
     Color is how much of each color of an even palette the product shows, whole and in its middle, and the
-    mean color in a grid over it. Shape is histograms of oriented gradients (Dalal and Triggs 2005) and the
-    silhouette's contour, areas, gaps and moments, turned so that a shoe facing left and one facing right
-    look alike.
+    mean color in a grid over it. Shape is histograms of oriented gradients (Dalal and Triggs 2005), the
+    silhouette's contour, areas, gaps and moments, and the surface's texture; it is turned so that a shoe
+    facing left and one facing right look alike.
     """
 
     @cached_property
@@ -49,7 +51,7 @@ class ColorShape:
     def blocks(self) -> tuple[Block, ...]:
         """Column ranges that belong together."""
         color = 2 * len(palette.prototypes()) + _STATISTICS + _GRID * _GRID * 3
-        shape = _CELLS * _CELLS * _ORIENTATIONS + SILHOUETTE_DIM
+        shape = _CELLS * _CELLS * _ORIENTATIONS + SILHOUETTE_DIM + TEXTURE_DIM
         return Block("color", 0, color), Block("shape", color, color + shape)
 
     @property
@@ -67,26 +69,28 @@ class ColorShape:
 
 def describe_product(image: NDArray[np.uint8]) -> Floats:
     """The vector of one RGB image (height, width, 3): the blocks of `ColorShape`, one after the other."""
-    small = _reduced(image)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    small = np.asarray(_reduced(picture, _SIDE))
+    gray = np.asarray(_reduced(picture.convert("L"), _FINE_SIDE))
     found = foreground(small)
     outline, turned = silhouette(found)
     if turned:
         small, found = np.ascontiguousarray(small[:, ::-1]), _mirrored(found)
-    parts = [_color(small, found), _layout(small, found) * _LAYOUT, _edges(small, found), outline * _OUTLINE]
-    return np.concatenate(parts)
+        gray = np.ascontiguousarray(gray[:, ::-1])
+    color = [_color(small, found), _layout(small, found) * _LAYOUT]
+    shape = [_edges(gray, found), outline * _OUTLINE, _texture(gray, found) * _TEXTURE]
+    return np.concatenate(color + shape)
 
 
-# so that neither drowns the part beside it in its block: both are sums over many cells
-_LAYOUT, _OUTLINE = np.float32(0.25), np.float32(0.25)
+# so that no part drowns the one beside it in its block: layout and outline are sums over many cells
+_LAYOUT, _OUTLINE, _TEXTURE = np.float32(0.25), np.float32(0.25), np.float32(1.5)
 
 
-def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = image.shape[:2]
-    scale = _SIDE / max(height, width)
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    picture = Image.fromarray(np.ascontiguousarray(image))
+def _reduced(picture: Image.Image, longest: int) -> Image.Image:
+    scale = longest / max(picture.size)
+    width, height = (max(8, round(side * scale)) for side in picture.size)
     resample = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
-    return np.asarray(picture.resize(size, resample))
+    return picture.resize((width, height), resample)
 
 
 def _mirrored(found: Foreground) -> Foreground:
@@ -131,9 +135,14 @@ def _statistics(code: NDArray[np.int64], weights: Floats, shares: Floats) -> Flo
     mean = mass @ colors
     spread = np.sqrt(np.maximum(mass @ (colors - mean) ** 2, 0))
     chroma = np.sqrt(colors[:, 1] ** 2 + colors[:, 2] ** 2)
-    quantiles = [*np.quantile(colors[:, 0], [0.1, 0.5, 0.9]), *np.quantile(chroma, [0.25, 0.5, 0.9])]
+    quantiles = [*_quantiles(colors[:, 0], (0.1, 0.5, 0.9)), *_quantiles(chroma, (0.25, 0.5, 0.9))]
     entropy = -float(shares @ np.log(shares + np.float32(1e-9)))
     return np.array([*mean, *spread, *quantiles, entropy / 4, float(shares.max())], np.float32)
+
+
+def _quantiles(values: Floats, shares: tuple[float, ...]) -> Floats:
+    places = [int(share * (len(values) - 1)) for share in shares]
+    return np.asarray(np.partition(values, places)[places])
 
 
 def _layout(image: NDArray[np.uint8], found: Foreground) -> Floats:
@@ -145,11 +154,12 @@ def _layout(image: NDArray[np.uint8], found: Foreground) -> Floats:
     return np.asarray(np.einsum("gh,hwc,kw->gkc", down, colors, across, optimize=True).ravel(), np.float32)
 
 
-def _edges(image: NDArray[np.uint8], found: Foreground) -> Floats:
+def _edges(fine: NDArray[np.uint8], found: Foreground) -> Floats:
     """Histograms of oriented gradients over the product's bounds, each cell normalized with its neighbors."""
     side = _CELLS * _CELL
-    box = (found.left, found.top, found.right, found.bottom)
-    gray = Image.fromarray(image).convert("L").resize((side, side), Image.Resampling.BILINEAR, box=box)
+    top, bottom, left, right = _bounds(fine, found)
+    box = (left, top, right, bottom)
+    gray = Image.fromarray(fine).resize((side, side), Image.Resampling.BILINEAR, box=box)
     level = np.pad(np.asarray(gray, np.float32), 1, mode="edge")
     across = level[1:-1, 2:] - level[1:-1, :-2]
     down = level[2:, 1:-1] - level[:-2, 1:-1]
@@ -165,6 +175,20 @@ def _edges(image: NDArray[np.uint8], found: Foreground) -> Floats:
     energy = np.pad((grid**2).sum(axis=2), 1, mode="edge")
     around = sum(energy[i : i + _CELLS, j : j + _CELLS] for i in range(3) for j in range(3))
     return np.minimum(grid / np.sqrt(around + 1e4)[..., None], 0.3).ravel().astype(np.float32)
+
+
+def _texture(fine: NDArray[np.uint8], found: Foreground) -> Floats:
+    """Local binary patterns of the product; the mask is as coarse as it was found."""
+    top, bottom, left, right = (round(edge) for edge in _bounds(fine, found))
+    rows = np.arange(top, bottom) * found.product.shape[0] // fine.shape[0]
+    columns = np.arange(left, right) * found.product.shape[1] // fine.shape[1]
+    return texture(fine[top:bottom, left:right], found.product[np.ix_(rows, columns)])
+
+
+def _bounds(fine: NDArray[np.uint8], found: Foreground) -> tuple[float, float, float, float]:
+    """Top, bottom, left and right of the product in a larger copy of the picture."""
+    down, across = fine.shape[0] / found.product.shape[0], fine.shape[1] / found.product.shape[1]
+    return found.top * down, found.bottom * down, found.left * across, found.right * across
 
 
 @cache

@@ -1,7 +1,7 @@
 """What an embedder is, how its id follows from its contract, and what it is given.
 
 >>> embedder_id("toy", {"kind": "toy", "version": 1})
-'toy-e92fb70c4bd2'
+'toy-565e6b8568be'
 """
 
 import hashlib

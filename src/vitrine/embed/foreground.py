@@ -6,12 +6,14 @@ such surface, as in a street photo, the middle of the picture counts as foregrou
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 # of the perceived difference of red, green and blue; squares add up to one
 _CHANNEL_WEIGHTS = np.sqrt(np.array([0.3, 0.5, 0.2], np.float32))
@@ -60,17 +62,11 @@ def foreground(image: NDArray[np.uint8]) -> Foreground:
 
 def _difference(pixels: Floats) -> tuple[Floats, float]:
     """How far each pixel is from the background there, and how far the border itself is in the median."""
-    height, width = pixels.shape[:2]
-    wide = max(1, min(height, width) // 32)
-    y, x = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
-    edge = np.zeros((height, width), bool)
-    edge[:wide] = edge[-wide:] = edge[:, :wide] = edge[:, -wide:] = True
-    rows, columns = np.nonzero(edge)
-    terms = np.stack([np.ones(len(rows), np.float32), y[rows], x[columns]], axis=1)
+    y, x, rows, columns, terms = _border(*pixels.shape[:2])
     border = pixels[rows, columns]
     middle = np.median(border, axis=0)
     near = np.abs(border - middle).sum(axis=1)
-    kept = near <= np.quantile(near, 0.7) + 6.0
+    kept = near <= np.partition(near, int(0.7 * len(near)))[int(0.7 * len(near))] + 6.0
     plane = _fit(terms[kept], border[kept], middle)
     residual = np.abs(border - terms @ plane).sum(axis=1)
     kept = residual <= 3.0 * np.median(residual) + 6.0
@@ -79,6 +75,17 @@ def _difference(pixels: Floats) -> tuple[Floats, float]:
     background = plane[0] + y[:, None, None] * plane[1] + x[None, :, None] * plane[2]
     scaled = (pixels - background) * _CHANNEL_WEIGHTS
     return np.sqrt((scaled * scaled).sum(axis=2)), noise
+
+
+@lru_cache(maxsize=64)
+def _border(height: int, width: int) -> tuple[Floats, Floats, Indices, Indices, Floats]:
+    """Coordinates from -1 to 1, and the border's pixels with their terms of a plane."""
+    wide = max(1, min(height, width) // 32)
+    y, x = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
+    edge = np.zeros((height, width), bool)
+    edge[:wide] = edge[-wide:] = edge[:, :wide] = edge[:, -wide:] = True
+    rows, columns = np.nonzero(edge)
+    return y, x, rows, columns, np.stack([np.ones(len(rows), np.float32), y[rows], x[columns]], axis=1)
 
 
 def _fit(terms: Floats, values: Floats, middle: Floats) -> Floats:

@@ -31,18 +31,18 @@ def _within(evidence: Evidence, values: Values) -> Iterator[Seen]:
 
 def _between(evidence: Evidence, values: Values) -> Iterator[Seen]:
     told = set()
-    for (sku_a, photo_a), (sku_b, photo_b) in evidence.same_pictures():
-        differences = _differences(values.get(sku_a, {}), values.get(sku_b, {}))
-        pair = frozenset((sku_a, sku_b))
+    for same in evidence.same_pictures():
+        a, b = same.first, same.other
+        differences = _differences(values.get(a.sku, {}), values.get(b.sku, {}))
+        pair = frozenset((a.sku, b.sku))
         if not differences or pair in told:
             continue
         told.add(pair)
         message = (
-            f"products '{sku_b}' and '{sku_a}' show the same picture, but their labels disagree: "
+            f"products '{b.sku}' and '{a.sku}' show {same.likeness} picture, but their labels disagree: "
             f"{', '.join(differences)}; correct the labels, or the photo of one of them, and ingest again"
         )
-        pictures = tuple(dict.fromkeys((photo_b, photo_a)))
-        yield Seen(sku_b, evidence.files[sku_b, photo_b], message, pictures)
+        yield Seen(b.sku, b.file, message, tuple(dict.fromkeys((same.other_photo, same.first_photo))))
 
 
 def _differences(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]]) -> list[str]:

@@ -52,6 +52,17 @@ class Shown:
     file: str
 
 
+@dataclass(frozen=True, slots=True)
+class SamePicture:
+    """Two products that show one picture; `likeness` is "the same" or "nearly the same"."""
+
+    likeness: str
+    first: Shown
+    first_photo: str
+    other: Shown
+    other_photo: str
+
+
 class Evidence:
     """All there is to know about a workspace's photos and labels; nothing in it changes the catalog."""
 
@@ -180,20 +191,21 @@ class Evidence:
         """Those of the photos that show something: not blank, not out of focus, not too small."""
         return [photo_id for photo_id in photo_ids if photo_id not in self._unsound]
 
-    def same_pictures(self) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-        """Pairs of (sku, photo_id) of different products that show the same picture, by bytes or as twins.
+    def same_pictures(self) -> Iterator[SamePicture]:
+        """Pairs of different products that show the same picture, by bytes or as twins.
 
         A photo's products are paired with its first one only: a placeholder can stand under thousands. Blank
         and blurred photos are left out: one empty background is as good as another.
         """
         for photo_id in self.sound(list(self.shows)):
             first, *others = self.shows[photo_id]
-            yield from (((first.sku, photo_id), (other.sku, photo_id)) for other in others)
-        for one in self.twins.to_pylist():
-            a, b = one["photo_a"], one["photo_b"]
+            yield from (SamePicture("the same", first, photo_id, other, photo_id) for other in others)
+        for twin in self.twins.to_pylist():
+            a, b = twin["photo_a"], twin["photo_b"]
             if a in self.shows and b in self.shows and len(self.sound([a, b])) == 2:
-                left, right = self.shows[a][0].sku, self.shows[b][0].sku
-                yield from [((left, a), (right, b))] if left != right else []
+                likeness = "the same" if twin["kind"] == "exact" else "nearly the same"
+                pair = SamePicture(likeness, self.shows[a][0], a, self.shows[b][0], b)
+                yield from [pair] if pair.first.sku != pair.other.sku else []
 
     # vectors
 
