@@ -67,8 +67,10 @@ def main() -> None:
     families = np.unique(np.array(dataset.strings("family_id"))[rows["pool"]])
     alpha = 1 - settings.precision
     results = {}
-    print(f"{len(rows['pool']):,} products beside {arguments.learn:,} for learning, {len(families):,} families, "
-          f"{arguments.redraws} redraws of {arguments.families:,} families")
+    print(
+        f"{len(rows['pool']):,} products beside {arguments.learn:,} for learning, {len(families):,} families, "
+        f"{arguments.redraws} redraws of {arguments.families:,} families"
+    )
     print(f"{'attribute':<16}{'redraws > 3 %':>14}{'nothing':>9}{'coverage':>10}{'error':>9}{'p-value':>9}")
     for name, pool in tables["pool"].items():
         pool_family = np.array(pool.column("family_id").to_pylist())
@@ -94,10 +96,15 @@ def main() -> None:
             "failed": failed, "nothing": nothing, "coverage": float(np.mean(coverages)),
             "error": float(np.mean(errors)), "p_value": p_value,
         }  # fmt: skip
-        print(f"{name:<16}{failed:>14}{nothing:>9}{np.mean(coverages):>10.3f}{np.mean(errors):>9.4f}{p_value:>9.3f}", flush=True)
+        print(
+            f"{name:<16}{failed:>14}{nothing:>9}{np.mean(coverages):>10.3f}{np.mean(errors):>9.4f}{p_value:>9.3f}",
+            flush=True,
+        )
     ordered = sorted(one["p_value"] for one in results.values())
     holm = any(p <= 0.05 / (len(ordered) - rank) for rank, p in enumerate(ordered[:1]))
-    print(f"Holm over {len(ordered)}: {'some certificate breaks its promise' if holm else 'no certificate breaks its promise'}")
+    print(
+        f"Holm over {len(ordered)}: {'some certificate breaks its promise' if holm else 'no certificate breaks its promise'}"
+    )
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)
     Path("results/certificate.json").write_text(json.dumps({"commit": commit, **results}, indent=1))

@@ -55,11 +55,21 @@ def mobilenet_v2() -> nn.Module:
     """MobileNetV2 1.0 (Sandler et al. 2018), 1,280 numbers out."""
     layers: list[nn.Module] = [conv(3, 32, 3, 2)]
     before = 32
-    for t, c, n, s in [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]:
+    for t, c, n, s in [
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    ]:
         for i in range(n):
             stride, hidden = (s if i == 0 else 1), before * t
             body = nn.Sequential(
-                *([conv(before, hidden)] if t > 1 else []), conv(hidden, hidden, 3, stride, hidden), conv(hidden, c, act=False)
+                *([conv(before, hidden)] if t > 1 else []),
+                conv(hidden, hidden, 3, stride, hidden),
+                conv(hidden, c, act=False),
             )
             layers.append(Residual(body, None) if stride == 1 and before == c else body)
             before = c
@@ -87,7 +97,9 @@ def photos_of_studio_size(drawn: Path, folder: Path, count: int) -> None:
     """Drawn photos enlarged to 1,200 pixels, as a studio delivers them."""
     folder.mkdir()
     for path in sorted(drawn.iterdir())[:count]:
-        Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(folder / path.name, quality=90)
+        Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(
+            folder / path.name, quality=90
+        )
 
 
 def straightforward(network: nn.Module, heads: list[xgboost.XGBClassifier], photos: list[Path], output: Path) -> float:
@@ -109,7 +121,9 @@ def straightforward(network: nn.Module, heads: list[xgboost.XGBClassifier], phot
 def ours(workspace: Workspace, table: Path, photos: Path, place: str) -> tuple[float, float]:
     """Seconds of ingest and of classify for photos that are new to the workspace."""
     begun = time.perf_counter()
-    items = items_of_rows(read_table(table), workspace.settings.columns, workspace.taxonomy, PhotoSource(str(photos)).list())
+    items = items_of_rows(
+        read_table(table), workspace.settings.columns, workspace.taxonomy, PhotoSource(str(photos)).list()
+    )
     workspace.ingest(items, PhotoSource(str(photos)), place=place)
     middle = time.perf_counter()
     workspace.classify()
@@ -138,7 +152,9 @@ def main() -> None:
             openvino.save_model(openvino.convert_model(model, example_input=example, input=[1, 3, 224, 224]), path)
             dim = model(example).shape[1]
             heads = [
-                xgboost.XGBClassifier(n_estimators=50, max_depth=4).fit(random.normal(size=(800, dim)), np.arange(800) % 8)
+                xgboost.XGBClassifier(n_estimators=50, max_depth=4).fit(
+                    random.normal(size=(800, dim)), np.arange(800) % 8
+                )
                 for _ in range(13)
             ]
             plain, whole, parts = [], [], []
@@ -163,7 +179,10 @@ def main() -> None:
             print(f"  straightforward   {n / statistics.median(plain):7.1f} photos/s   1.0x")
             print(f"  ours, all of it   {n / statistics.median(whole):7.1f} photos/s   {ratio:.1f}x")
             print(f"    ingest          {n / statistics.median(i for i, _ in parts):7.1f} photos/s")
-            print(f"    classify alone  {n / statistics.median(c for _, c in parts):7.1f} photos/s   {classify:.1f}x", flush=True)
+            print(
+                f"    classify alone  {n / statistics.median(c for _, c in parts):7.1f} photos/s   {classify:.1f}x",
+                flush=True,
+            )
 
 
 def _bare_table(labels: Path) -> Path:

@@ -87,9 +87,7 @@ def load_network(weights: Path) -> Callable[[Iterable[bytes]], Vectors]:
     def one(photo: bytes) -> Vectors:
         key = sha256(photo).hexdigest()
         if key not in seen:
-            square = ImageOps.pad(
-                read_photo(photo).image, (224, 224), Image.Resampling.BILINEAR, color="white"
-            )
+            square = ImageOps.pad(read_photo(photo).image, (224, 224), Image.Resampling.BILINEAR, color="white")
             seen[key] = np.asarray(network(np.asarray(square)[None])[0], dtype=np.float32).ravel()
         return seen[key]
 
@@ -155,9 +153,7 @@ def difference(variant: list[float], reference: list[float]) -> str:
     return f"{gaps.mean():+.2f} ± {spread:.2f}"
 
 
-def measure_steps(
-    photos: PhotoSet, embed: Callable[[Iterable[bytes]], Vectors], seeds: int, table: Table
-) -> None:
+def measure_steps(photos: PhotoSet, embed: Callable[[Iterable[bytes]], Vectors], seeds: int, table: Table) -> None:
     """Each step on and off, on the photos as they are: trained and tested with the same cleaning."""
     settings = {
         "no cleaning": OFF,
@@ -178,9 +174,7 @@ def measure_steps(
             add_row(table, photos, task, "as found", name, found, gap, cleaned)
 
 
-def measure_spoiled(
-    photos: PhotoSet, embed: Callable[[Iterable[bytes]], Vectors], seeds: int, table: Table
-) -> None:
+def measure_spoiled(photos: PhotoSet, embed: Callable[[Iterable[bytes]], Vectors], seeds: int, table: Table) -> None:
     """Trained on clean photos, tested on spoiled ones, with the step that should help off and on."""
     train = embed(clean(photo, FULL).data for photo in photos.photos)
     without = (
@@ -237,9 +231,7 @@ def main() -> None:
         folders(chosen.data, "clothing", "clothing/*/*/*", chosen.photos),
         folders(chosen.data, "shoe-brands", "shoe-brands/*/*", chosen.photos),
     ):
-        table = Table(
-            "set", "n", "task", "photos", "cleaning", "accuracy", "difference", "touched", "bytes a photo"
-        )
+        table = Table("set", "n", "task", "photos", "cleaning", "accuracy", "difference", "touched", "bytes a photo")
         measure_steps(photos, embed, chosen.seeds, table)
         measure_spoiled(photos, embed, chosen.seeds, table)
         Console(width=170).print(table)

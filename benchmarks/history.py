@@ -32,7 +32,8 @@ def stage(name: str, folder: Path, products: int) -> None:
         planted = draw_catalog(drawn, products=products, seed=7, size=256, faults=False)
         print(json.dumps({"count": planted.photos}))
         return
-    from vitrine.workspace import create, open as open_workspace
+    from vitrine.workspace import create
+    from vitrine.workspace import open as open_workspace
 
     if name == "ingest":
         from vitrine.intake.items import items_of_rows

@@ -27,7 +27,8 @@ from vitrine.learn.evaluate import evaluate
 from vitrine.learn.split import split
 from vitrine.learn.train import train
 from vitrine.stores import schema
-from vitrine.workspace import Workspace, create, open as open_workspace
+from vitrine.workspace import Workspace, create
+from vitrine.workspace import open as open_workspace
 
 FIGURES = ("accuracy", "macro_f1", "coverage", "published_accuracy")
 
@@ -69,8 +70,9 @@ def dataset_of(workspace: Workspace, salt: str) -> Dataset:
 
 def own_parts(dataset: Dataset) -> Dataset:
     """The publisher's parts of a set that has them (`validation/` judged, the rest learns): clothing."""
-    parts = ["test" if sku.startswith("validation/") else part for sku, part in zip(dataset.skus, dataset.parts)]
-    parts = ["train" if part == "test" and not sku.startswith("validation/") else part for sku, part in zip(dataset.skus, parts)]
+    judged = [sku.startswith("validation/") for sku in dataset.skus]
+    pairs = zip(judged, dataset.parts.tolist(), strict=True)
+    parts = ["test" if held else ("train" if part == "test" else part) for held, part in pairs]
     index = dataset.table.column_names.index("part")
     return Dataset(dataset.dataset_id, dataset.taxonomy_id, dataset.table.set_column(index, "part", [parts]))
 
@@ -101,7 +103,11 @@ def summarize(draws: list[dict[str, Any]]) -> dict[str, Any]:
         for figure in FIGURES:
             values = np.array([draw[name].get(figure) for draw in draws if draw[name].get(figure) is not None], float)
             if len(values):
-                half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+                half = (
+                    stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+                    if len(values) > 1
+                    else np.nan
+                )
                 summary[name][figure] = [float(values.mean()), float(half), len(values)]
     return summary
 
@@ -109,9 +115,7 @@ def summarize(draws: list[dict[str, Any]]) -> dict[str, Any]:
 def show(name: str, summary: dict[str, Any]) -> None:
     print(f"\n{name}\n{'attribute':<18}{'n':>7}" + "".join(f"{figure:>24}" for figure in FIGURES))
     for attribute, row in summary.items():
-        cells = "".join(
-            f"{row[f][0]:>14.4f} ± {row[f][1]:.4f}" if f in row else f"{'–':>24}" for f in FIGURES
-        )
+        cells = "".join(f"{row[f][0]:>14.4f} ± {row[f][1]:.4f}" if f in row else f"{'–':>24}" for f in FIGURES)
         print(f"{attribute:<18}{row['n']:>7.0f} {cells}")
 
 

@@ -26,7 +26,9 @@ def commands_page() -> str:
         for parameter in command.params:
             if parameter.name == "help":
                 continue
-            shown = ", ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.human_readable_name
+            shown = (
+                ", ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.human_readable_name
+            )
             meaning = getattr(parameter, "help", "") or ""
             default = "" if parameter.default in (None, False) or parameter.required else str(parameter.default)
             lines.append(f"| `{shown}` | {_plain(meaning)} | {default} |")

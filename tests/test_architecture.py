@@ -58,7 +58,8 @@ def test_imports_run_with_the_arrows(path: Path) -> None:
 
 
 def test_importing_vitrine_loads_neither_torch_nor_mlflow_nor_plots() -> None:
-    code = "import sys, vitrine.workspace, vitrine.cli.main; print([m for m in ('torch', 'mlflow', 'matplotlib') if m in sys.modules])"
+    heavy = "[m for m in ('torch', 'mlflow', 'matplotlib') if m in sys.modules]"
+    code = f"import sys, vitrine.workspace, vitrine.cli.main; print({heavy})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

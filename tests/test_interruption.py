@@ -94,9 +94,7 @@ def _rows(workspace: Workspace, table: object, leave: list[str]) -> list[str]:
     return sorted(map(str, read.drop_columns([c for c in leave if c in read.column_names]).to_pylist()))
 
 
-def test_a_full_disk_stops_with_a_message_and_nothing_half_written(
-    drawn: tuple[Path, Planted], tmp_path: Path
-) -> None:
+def test_a_full_disk_stops_with_a_message_and_nothing_half_written(drawn: tuple[Path, Planted], tmp_path: Path) -> None:
     """A file-size limit of the process stands for the disk: writes fail with a real error of the system."""
     code = """
 import resource, signal, sys
@@ -111,7 +109,9 @@ try:
 except StorageError as error:
     print(error.text())
 """
-    result = subprocess.run([sys.executable, "-c", code, str(tmp_path / "b")], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "b")], capture_output=True, text=True, check=True
+    )
     assert "could not write" in result.stdout and "free some space" in result.stdout
     files = [path for path in (tmp_path / "b").rglob("*") if path.is_file()]
     assert [path.name for path in files] == ["small"]
@@ -127,10 +127,14 @@ def test_two_ingests_at_once_leave_one_of_everything(drawn: tuple[Path, Planted]
     catalog = drawn[0]
     folder = tmp_path / "w"
     folder.mkdir()
-    subprocess.run([*COMMAND, "init", "--taxonomy", str(catalog / "taxonomy.toml")], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [*COMMAND, "init", "--taxonomy", str(catalog / "taxonomy.toml")], cwd=folder, check=True, capture_output=True
+    )
     arguments = ["ingest", str(catalog / "photos"), "--table", str(catalog / "labels.csv")]
     both = [
-        subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ})
+        subprocess.Popen(
+            [*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
+        )
         for _ in range(2)
     ]
     for process in both:

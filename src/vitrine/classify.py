@@ -189,4 +189,3 @@ def products_with_photos(catalog: Catalog) -> dict[str, list[str]]:
     for sku, photo_id in zip(*(links.column(name).to_pylist() for name in ("sku", "photo_id")), strict=True):
         photos_of.setdefault(sku, []).append(photo_id)
     return photos_of
-

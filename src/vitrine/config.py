@@ -24,7 +24,9 @@ class StorageSettings(_Section):
     """Where things are kept; relative paths are inside the workspace."""
 
     catalog: str = Field("sqlite:///.vitrine/catalog.sqlite", description="SQLAlchemy URL of the catalog")
-    photos: str = Field(".vitrine/photos", description="folder or fsspec URL for cleaned photos, e.g. s3://bucket/prefix")
+    photos: str = Field(
+        ".vitrine/photos", description="folder or fsspec URL for cleaned photos, e.g. s3://bucket/prefix"
+    )
     tracking: str = Field("sqlite:///.vitrine/mlflow.sqlite", description="MLflow tracking and registry URI")
 
 
@@ -71,7 +73,9 @@ class LearnSettings(_Section):
 
     precision: float = Field(0.97, gt=0.5, lt=1.0, description="wanted precision of what is published")
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence of the certificate")
-    head: Literal["auto", "linear", "network", "xgboost"] = Field("auto", description="kind of head; auto keeps the best one")
+    head: Literal["auto", "linear", "network", "xgboost"] = Field(
+        "auto", description="kind of head; auto keeps the best one"
+    )
     min_rows: int = Field(10, ge=2, description="training products a value needs to be learnt")
     salt: str = Field("", description="changes which families go to train, calibrate and test")
     seed: int = Field(0, description="seed of everything random in training")
@@ -82,7 +86,11 @@ class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
     model_config = SettingsConfigDict(
-        env_prefix="VITRINE_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="VITRINE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     storage: StorageSettings = StorageSettings()
@@ -134,7 +142,7 @@ def write(folder: Path, changes: dict[str, dict[str, Any]]) -> Path:
         lines += ["", f"[{section}]"]
         for name, field in model.model_fields.items():
             given = changes.get(section, {})
-            value = given[name] if name in given else field.default
+            value = given.get(name, field.default)
             shown = f"{name} = {_toml(value)}" if name in given else f"# {name} = {_toml(value)}"
             lines.append(f"{shown}  # {field.description}" if name in given else f"{shown}  ({field.description})")
     path = folder / FILE

@@ -43,7 +43,11 @@ def run_training(
     folder = workspace.save_model(model)
     run_id = workspace.tracker.log(
         f"train {model.model_id}",
-        parameters={"dataset": model.dataset_id, "embedder": model.embedder_id, **workspace.settings.learn.model_dump()},
+        parameters={
+            "dataset": model.dataset_id,
+            "embedder": model.embedder_id,
+            **workspace.settings.learn.model_dump(),
+        },
         metrics=_training_metrics(trained),
         folder=folder,
     )
@@ -55,11 +59,9 @@ def run_training(
     return _training_report(trained, champion=first or champion_of(workspace.catalog) == model.model_id)
 
 
-def run_evaluation(
-    workspace: "Workspace", model_id: str | None, *, on_progress: Progress
-) -> dict[str, Any]:
+def run_evaluation(workspace: "Workspace", model_id: str | None, *, on_progress: Progress) -> dict[str, Any]:
     """Evaluate a model (the one trained last by default), keep its answers, scorecard and report; returns the scorecard."""
-    from vitrine.learn.report import write_report
+    from vitrine.learn.report.write import write_report
 
     model = workspace.model(model_id or workspace.newest_model())
     dataset = workspace.dataset(model.dataset_id)

@@ -132,9 +132,10 @@ class Taxonomy:
         complete = dict(labels)
         for attribute in self.attributes.values():
             rule = attribute.applies_when
-            if rule and attribute.name not in complete and rule.attribute in complete:
-                if complete[rule.attribute] not in rule.values:
-                    complete[attribute.name] = NOT_APPLICABLE
+            if rule is None or attribute.name in complete or rule.attribute not in complete:
+                continue
+            if complete[rule.attribute] not in rule.values:
+                complete[attribute.name] = NOT_APPLICABLE
         return complete
 
 

@@ -28,6 +28,7 @@ from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
 from vitrine.intake.items import Items
 from vitrine.intake.labels import current_labels
+from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.photo import read_photo
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.twins import Fingerprint, Index, near
@@ -105,9 +106,7 @@ class Workspace:
 
     # photos and vectors
 
-    def ingest(
-        self, items: Items, source: PhotoSource, *, place: str, on_progress: Progress = _silent
-    ) -> IngestReport:
+    def ingest(self, items: Items, source: PhotoSource, *, place: str, on_progress: Progress = _silent) -> IngestReport:
         """Bring products and photos in (see `vitrine.intake.ingest`)."""
         return ingest(
             items,
@@ -123,6 +122,8 @@ class Workspace:
         """Compare the photos that are new with all others; returns how many new pairs of twins there are."""
         table = schema.photos
         columns = sa.select(table.c.photo_id, table.c.fingerprint, table.c.compared)
+        # two photos that show nothing are alike, which says nothing about their products
+        columns = columns.where(table.c.contrast >= LEAST_CONTRAST)
         photos = self.catalog.read(columns.order_by(table.c.photo_id)).to_pylist()
         new = [photo for photo in photos if not photo["compared"]]
         index = Index()
@@ -160,9 +161,7 @@ class Workspace:
 
     def freeze(self) -> datasets.Dataset:
         """Freeze what is labelled now (see `vitrine.learn.dataset`)."""
-        return datasets.freeze(
-            self.catalog, self.taxonomy, self.data / "datasets", salt=self.settings.learn.salt
-        )
+        return datasets.freeze(self.catalog, self.taxonomy, self.data / "datasets", salt=self.settings.learn.salt)
 
     def take(
         self, dataset: datasets.Dataset, *, on_progress: Progress = _silent

@@ -13,7 +13,9 @@ import pytest
 from vitrine.demo.catalog import Planted
 
 
-def vitrine(*arguments: str | Path, folder: Path, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+def vitrine(
+    *arguments: str | Path, folder: Path, expect: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the installed command in `folder`."""
     result = subprocess.run(
         [sys.executable, "-c", "from vitrine.cli.main import run; run()", *map(str, arguments)],
@@ -122,7 +124,14 @@ def test_a_folder_that_is_no_workspace_says_what_to_do(tmp_path: Path) -> None:
 def test_a_wrong_key_column_names_those_that_exist(walked, drawn) -> None:
     catalog = drawn[0]
     result = vitrine(
-        "ingest", catalog / "photos", "--table", catalog / "labels.csv", "--key", "reference", folder=walked[0], expect=2
+        "ingest",
+        catalog / "photos",
+        "--table",
+        catalog / "labels.csv",
+        "--key",
+        "reference",
+        folder=walked[0],
+        expect=2,
     )
     assert "'reference'" in result.stderr and "style_id" in result.stderr and "--key" in result.stderr
 
@@ -165,9 +174,7 @@ def test_folders_as_labels(drawn, tmp_path: Path) -> None:
     work = tmp_path / "w"
     work.mkdir()
     vitrine("init", "--folders", photos, "--attribute", "brand", folder=work)
-    report = json.loads(
-        vitrine("ingest", photos, "--folders", "--attribute", "brand", "--json", folder=work).stdout
-    )
+    report = json.loads(vitrine("ingest", photos, "--folders", "--attribute", "brand", "--json", folder=work).stdout)
     assert report["products"] == 40 and report["new_labels"] == 40
 
 

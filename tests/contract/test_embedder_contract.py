@@ -70,9 +70,7 @@ def test_the_same_photo_alone_in_any_batch_and_any_order_gives_the_same_bits(
     assert all(np.array_equal(together, part) for part in many)
 
 
-def test_another_instance_of_the_same_contract_gives_the_same_bits(
-    network: Path, photos: list[Image]
-) -> None:
+def test_another_instance_of_the_same_contract_gives_the_same_bits(network: Path, photos: list[Image]) -> None:
     first, second = (Composite([OpenVino(network), ColorShape()]) for _ in range(2))
     assert first.id == second.id
     assert np.array_equal(first.embed(photos), second.embed(photos))

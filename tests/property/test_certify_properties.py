@@ -52,9 +52,7 @@ def test_the_promise_is_broken_no_more_often_than_promised() -> None:
 @given(seed=st.integers(0, 10**6), n=st.integers(0, 98))
 def test_too_few_families_never_certify(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
-    perfect = drawn(n, rng, prefix="c").set_column(
-        4, ANSWERS.field("correct"), pa.array([True] * n, pa.bool_())
-    )
+    perfect = drawn(n, rng, prefix="c").set_column(4, ANSWERS.field("correct"), pa.array([True] * n, pa.bool_()))
     made = certify(drawn(1000, rng), perfect, attribute="color")
     assert made.coverage == 0
     assert made.rule.level is None

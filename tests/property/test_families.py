@@ -63,9 +63,7 @@ def test_what_is_tied_shares_family_and_part(products: Products, shown: Pairs, p
 
 
 @given(PRODUCTS, SHOWN, PAIRS, st.randoms(use_true_random=False))
-def test_row_order_changes_nothing(
-    products: Products, shown: Pairs, pairs: Pairs, rng: random.Random
-) -> None:
+def test_row_order_changes_nothing(products: Products, shown: Pairs, pairs: Pairs, rng: random.Random) -> None:
     straight = split(product_table(products), photo_table(shown), twins=twin_table(pairs))
     items, turned = list(products.items()), [(b, a) for a, b in pairs]
     for rows in (items, shown, turned):
@@ -78,9 +76,7 @@ def test_growing_moves_only_by_the_rule(
     products: Products, shown: Pairs, pairs: Pairs, more: Products, also: Pairs, new_pairs: Pairs
 ) -> None:
     first = split(product_table(products), photo_table(shown), twins=twin_table(pairs)).members
-    grown = split(
-        product_table(more), photo_table(shown + also), twins=twin_table(pairs + new_pairs), previous=first
-    )
+    grown = split(product_table(more), photo_table(shown + also), twins=twin_table(pairs + new_pairs), previous=first)
     old_family, old_part = column(first, "family_id"), column(first, "part")
     family, part = column(grown.members, "family_id"), column(grown.members, "part")
     for sku, name in family.items():
@@ -153,12 +149,8 @@ def test_a_crossing_twin_is_named() -> None:
 
 
 def test_a_product_that_comes_back_finds_its_place() -> None:
-    first = split(
-        pa.table({"sku": ["a", "b"]}), pa.table({"sku": ["a", "b"], "photo_id": ["p", "p"]})
-    ).members
-    gone = split(
-        pa.table({"sku": ["b"]}), pa.table({"sku": ["b"], "photo_id": ["p"]}), previous=first
-    ).members
+    first = split(pa.table({"sku": ["a", "b"]}), pa.table({"sku": ["a", "b"], "photo_id": ["p", "p"]})).members
+    gone = split(pa.table({"sku": ["b"]}), pa.table({"sku": ["b"], "photo_id": ["p"]}), previous=first).members
     assert gone == first
 
 
@@ -175,9 +167,7 @@ def test_bad_tables_are_refused_with_the_row() -> None:
 
 def test_row_family_and_style_are_ever_stricter() -> None:
     names = {"a": "Lumo Men Red Tee", "b": "Lumo Men Navy Blue Tee", "c": "Lumo Women Red Tee", "d": ""}
-    members = split(
-        pa.table({"sku": list(names)}), pa.table({"sku": ["a", "c"], "photo_id": ["p", "p"]})
-    ).members
+    members = split(pa.table({"sku": list(names)}), pa.table({"sku": ["a", "c"], "photo_id": ["p", "p"]})).members
     style_of = {sku: style_key(name, ["Red", "Navy Blue"]) for sku, name in names.items()}
     groups = {
         by: len(set(by_group(members, by, style_of=style_of)["family_id"].to_pylist()))
@@ -192,9 +182,7 @@ def test_a_catalog_of_120_000_products_is_split_in_seconds() -> None:
     products = pa.table(
         {"sku": skus, "style_id": [f"{i // 3}" if rng.random() < 0.5 else None for i in range(120_000)]}
     )
-    photos = pa.table(
-        {"sku": skus + skus, "photo_id": [f"{rng.randrange(4_000_000):064}" for _ in range(240_000)]}
-    )
+    photos = pa.table({"sku": skus + skus, "photo_id": [f"{rng.randrange(4_000_000):064}" for _ in range(240_000)]})
     began = time.process_time()
     parts = Counter(split(products, photos).members["part"].to_pylist())
     assert time.process_time() - began < 10

@@ -54,9 +54,7 @@ def consistent(taxonomy: Taxonomy, values: dict[str, str]) -> bool:
     )
 
 
-def brute_force(
-    taxonomy: Taxonomy, proba: dict[str, NDArray[np.float64]], row: int
-) -> dict[tuple[int, ...], float]:
+def brute_force(taxonomy: Taxonomy, proba: dict[str, NDArray[np.float64]], row: int) -> dict[tuple[int, ...], float]:
     """Every consistent set of value indices with its probability given consistency."""
     names = list(taxonomy.attributes)
     weights = {}

@@ -45,9 +45,7 @@ def test_names_of_outputs_do_not_depend_on_what_was_read_before(weights: Path) -
     assert OpenVino(weights).id == first.id
 
 
-def test_the_pooled_vector_is_what_the_classifier_reads(
-    weights: Path, photos: list[NDArray[np.uint8]]
-) -> None:
+def test_the_pooled_vector_is_what_the_classifier_reads(weights: Path, photos: list[NDArray[np.uint8]]) -> None:
     """Applied to the dequantized classifier, the pooled vector names the same class as the network itself."""
     import openvino
 

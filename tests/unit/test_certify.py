@@ -198,9 +198,7 @@ def test_a_whole_product_is_as_sure_as_its_least_sure_attribute() -> None:
 
 def test_a_certificate_survives_json() -> None:
     train = answers(3000, seed=0, wrong={"red": 0.005, "blue": 0.01})
-    made = certify(
-        train, answers(800, seed=1, wrong={"red": 0.005, "blue": 0.01}, prefix="c"), attribute="color"
-    )
+    made = certify(train, answers(800, seed=1, wrong={"red": 0.005, "blue": 0.01}, prefix="c"), attribute="color")
     again = Certificate.from_json(json.loads(json.dumps(made.to_json())))
     assert again == made
 

@@ -26,9 +26,7 @@ def opened(cleaned: CleanPhoto) -> Image.Image:
     return image
 
 
-def shoe(
-    size: tuple[int, int] = (400, 300), background: str = "white", color: str = "#202024"
-) -> Image.Image:
+def shoe(size: tuple[int, int] = (400, 300), background: str = "white", color: str = "#202024") -> Image.Image:
     """A dark shoe-like shape in the middle of a plain background."""
     image = Image.new("RGB", size, background)
     width, height = size

@@ -36,9 +36,7 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "photos").iterdir()
-    }
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "photos").iterdir()}
 
 
 @given(seed=st.integers(0, 2**32 - 1), number=st.integers(0, 200_000))
@@ -242,9 +240,7 @@ def test_without_faults_the_table_is_the_truth(tmp_path: Path) -> None:
     assert planted.twins.num_rows == planted.wrong_labels.num_rows == planted.bad_files.num_rows == 0
     truth = {row["sku"]: row for row in planted.truth.to_pylist()}
     for row in rows_of(tmp_path):
-        assert {name: row[name] for name in ATTRIBUTES} == {
-            name: truth[row["sku"]][name] for name in ATTRIBUTES
-        }
+        assert {name: row[name] for name in ATTRIBUTES} == {name: truth[row["sku"]][name] for name in ATTRIBUTES}
 
 
 def test_only_the_labelled_share_has_cells(tmp_path: Path) -> None:

@@ -219,9 +219,7 @@ def test_a_hub_address_needs_owner_name_and_file(tmp_path: Path) -> None:
         weights("hf://owner/model.onnx", folder=tmp_path)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("huggingface_hub") is not None, reason="the hub extra is installed"
-)
+@pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is not None, reason="the hub extra is installed")
 def test_a_hub_address_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(MissingPart, match="hub extra") as error:
         weights("hf://owner/name/model.onnx", folder=tmp_path)

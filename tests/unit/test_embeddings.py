@@ -26,9 +26,9 @@ def photo_id(number: int) -> str:
 
 
 def vectors_of(numbers: list[int]) -> NDArray[np.float32]:
-    return np.array(
-        [[number + column / 10 for column in range(DIM)] for number in numbers], np.float32
-    ).reshape(-1, DIM)
+    return np.array([[number + column / 10 for column in range(DIM)] for number in numbers], np.float32).reshape(
+        -1, DIM
+    )
 
 
 def filled(folder: Path, *batches: list[int]) -> Embeddings:
@@ -49,18 +49,14 @@ def test_what_is_added_is_taken_in_any_order_also_after_reopening(tmp_path: Path
 
 @settings(max_examples=30, deadline=None)
 @given(batches=st.lists(st.lists(st.integers(0, 30), unique=True, max_size=8), max_size=6))
-def test_the_store_is_a_dictionary(
-    batches: list[list[int]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_store_is_a_dictionary(batches: list[list[int]], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("store")
     store = filled(folder, *batches)
     known = sorted({number for batch in batches for number in batch})
     for one in (store, Embeddings(folder, "toy-1", DIM)):
         assert len(one) == len(known)
         assert np.array_equal(one.take([photo_id(n) for n in known]), vectors_of(known))
-        assert one.missing([photo_id(n) for n in range(31)]) == [
-            photo_id(n) for n in range(31) if n not in known
-        ]
+        assert one.missing([photo_id(n) for n in range(31)]) == [photo_id(n) for n in range(31) if n not in known]
 
 
 def test_a_photo_added_twice_keeps_its_first_vector(tmp_path: Path) -> None:

@@ -129,9 +129,7 @@ def test_rules_that_nothing_satisfies_are_named() -> None:
 def test_rules_that_tie_too_much_together_are_named() -> None:
     """Each value has its own exclude in a star of attributes: 11^6 combinations of groups."""
     names = "abcdefg"
-    tables = "".join(
-        f"[attributes.{n}.values]\n" + "".join(f"v{i} = {{}}\n" for i in range(11)) for n in names
-    )
+    tables = "".join(f"[attributes.{n}.values]\n" + "".join(f"v{i} = {{}}\n" for i in range(11)) for n in names)
     rules = "".join(f'[[exclude]]\na = ["v{i}"]\n{n} = ["v{i}"]\n' for n in names[1:] for i in range(10))
     taxonomy = parse(tables + rules)
     with pytest.raises(InputError, match="over 50,000: a v0 excludes b v0"):
@@ -140,9 +138,7 @@ def test_rules_that_tie_too_much_together_are_named() -> None:
 
 def test_many_products_are_decoded_together() -> None:
     """13 attributes; the bound is generous, its point is that no Python loop runs over the rows."""
-    more = "".join(
-        f"[attributes.more{i}.values]\n" + "".join(f"v{j} = {{}}\n" for j in range(12)) for i in range(9)
-    )
+    more = "".join(f"[attributes.more{i}.values]\n" + "".join(f"v{j} = {{}}\n" for j in range(12)) for i in range(9))
     taxonomy = parse(more + SHOES)
     heads = all_heads(taxonomy)
     rng = np.random.default_rng(0)

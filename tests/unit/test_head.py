@@ -25,9 +25,7 @@ def blobs(rows: int, k: int, columns: int = 16, *, seed: int = 0) -> tuple[np.nd
 
 def fitted(x: np.ndarray, y: np.ndarray, kind: Kind | str = "auto", seed: int = 0):
     values = [f"value {number}" for number in range(int(y.max()) + 1)]
-    return fit_classifier(
-        x, y, values, range(len(y)), attribute="heel", projection_id="p", kind=kind, seed=seed
-    )
+    return fit_classifier(x, y, values, range(len(y)), attribute="heel", projection_id="p", kind=kind, seed=seed)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -210,9 +208,7 @@ def test_a_classifier_refuses_another_projection() -> None:
     other = fit_projection(vectors(), embedder_id="e", columns=9)
     y = np.arange(200) % 2
     x = first.apply(vectors(), embedder_id="e")
-    classifier = fit_classifier(
-        x, y, "ab", range(200), attribute="a", projection_id=first.id, kind="linear"
-    ).classifier
+    classifier = fit_classifier(x, y, "ab", range(200), attribute="a", projection_id=first.id, kind="linear").classifier
     classifier.check(first)
     with pytest.raises(Refused, match="the a classifier reads"):
         classifier.check(other)

@@ -178,7 +178,9 @@ def test_every_kind_of_table_reads_the_same(tmp_path: Path) -> None:
     book.save(tmp_path / "t.xlsx")
     for name in ("t.csv", "t.tsv", "semicolon.csv", "t.jsonl", "t.parquet", "t.xlsx"):
         read_rows = [
-            (str(row.cells["sku"]), str(row.cells["color"] or "")) for row in read_table(tmp_path / name) if not row.problem
+            (str(row.cells["sku"]), str(row.cells["color"] or ""))
+            for row in read_table(tmp_path / name)
+            if not row.problem
         ]
         assert read_rows == [("é1", "red"), ("2", "")], name
 

@@ -39,9 +39,7 @@ def reason(data: bytes, **options: Any) -> str:
 
 
 def near(pixel: object, expected: tuple[int, int, int], tolerance: int = 6) -> bool:
-    return isinstance(pixel, tuple) and all(
-        abs(a - b) <= tolerance for a, b in zip(pixel, expected, strict=True)
-    )
+    return isinstance(pixel, tuple) and all(abs(a - b) <= tolerance for a, b in zip(pixel, expected, strict=True))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

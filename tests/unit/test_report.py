@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -19,11 +19,12 @@ from vitrine.errors import StorageError
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
-from vitrine.learn.confusion import confusion
+from vitrine.learn.calibrate import reliability
 from vitrine.learn.evaluate import ROWS
-from vitrine.learn.gallery import gallery
-from vitrine.learn.plots import Point, reliability, risk_coverage, wilson
-from vitrine.learn.report import count, percent, write_report
+from vitrine.learn.report import plots
+from vitrine.learn.report.confusion import confusion
+from vitrine.learn.report.gallery import gallery
+from vitrine.learn.report.write import count, percent, write_report
 from vitrine.workspace import Workspace, create
 
 HOSTILE = "<script>alert('&')</script>"
@@ -47,9 +48,7 @@ high = {{}}
 PROVEN = "publish 81 % of `color` at ≥ 97 % precision, confidence 95 % (n = 1,204 families, each on its own)"
 OWN = "publish 70 % of `color` = red at ≥ 97 % precision, confidence 95 % (n = 312 families, each on its own)"
 TOGETHER = "publish 77 % of `color` at ≥ 97 % precision, confidence 95 % (n = 1,204 families, all 3 together)"
-PRODUCTS = (
-    "publish 34 % of `whole product` at ≥ 97 % precision, confidence 95 % (n = 980 families, each on its own)"
-)
+PRODUCTS = "publish 34 % of `whole product` at ≥ 97 % precision, confidence 95 % (n = 980 families, each on its own)"
 
 
 def unproven(attribute: str) -> str:
@@ -72,9 +71,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.addresses += [
-            value or "" for name, value in attrs if name in ("href", "src", "xlink:href", "data")
-        ]
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src", "xlink:href", "data")]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
     def handle_data(self, data: str) -> None:
@@ -308,9 +305,7 @@ def test_a_model_without_mistakes_has_an_empty_gallery(shop: Workspace, tmp_path
     assert "Leak tax" not in text
 
 
-def test_a_report_that_cannot_be_written_says_so_and_leaves_the_old_one(
-    shop: Workspace, tmp_path: Path
-) -> None:
+def test_a_report_that_cannot_be_written_says_so_and_leaves_the_old_one(shop: Workspace, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be written"):
         write_report(shop, scorecard(), COLOR, tmp_path / "no such folder" / "report.html")
     assert list(tmp_path.iterdir()) == []
@@ -349,26 +344,61 @@ def test_the_confusion_counts_every_row_once(pairs: list[tuple[str, str]], most:
     assert all(len(line.cells) == len(table.columns) for line in table.lines)
 
 
+def coordinates(svg: str) -> list[tuple[float, float]]:
+    """Every point that the paths and texts of a plot are drawn at."""
+    return [(float(x), float(y)) for x, y in re.findall(r'(?:[ML] |x=")(-?[\d.]+)(?:" y="| )(-?[\d.]+)', svg)]
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
 def test_plots_stay_inside_their_frame(rows: list[tuple[float, bool]]) -> None:
     confidence, right = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    point = Point(1.0, 1.0, (0.9, 1.0), (0.8, 1.0))
-    for svg in (risk_coverage(confidence, right, allowed=0.03, point=point), reliability(confidence, right)):
-        drawn = re.findall(r'(?:d="M|[L]|x1="|x2="|cx=")(-?[\d.]+)', svg)
-        assert all(0 <= float(x) <= 360 for x in drawn)
-        assert all(0 <= float(y) <= 240 for y in re.findall(r'(?:y1|y2|cy)="(-?[\d.]+)"', svg))
+    point = plots.Point(1.0, 1.0, (0.9, 1.0), (0.8, 1.0))
+    for svg in (
+        plots.risk_coverage(confidence, right, allowed=0.03, point=point),
+        plots.reliability(reliability(confidence, right, bins=10)),
+    ):
+        drawn = coordinates(svg)
+        assert len(drawn) > 20
+        assert all(-0.1 <= x <= 360 and -0.1 <= y <= 240 for x, y in drawn)
         assert "nan" not in svg
+
+
+def test_a_plot_is_the_same_each_time_and_leaves_its_look_to_the_page() -> None:
+    random = np.random.default_rng(0)
+    confidence = random.beta(6, 1, 300)
+    right = random.random(300) < confidence
+    for draw in (
+        lambda: plots.risk_coverage(confidence, right, allowed=0.03, point=plots.Point(0.6, 0.02)),
+        lambda: plots.reliability(reliability(confidence, right, bins=10)),
+    ):
+        svg = draw()
+        assert svg == draw()
+        assert not re.search(r"#[0-9a-f]{3}|<style|<defs|<use|<metadata|font|\bid=|url\(|http|<\?xml|20\d\d-", svg)
+        assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", svg)) <= {
+            "none", "var(--ink)", "var(--soft)", "var(--faint)", "var(--line)", "var(--paper)",
+            "rgb(var(--right))", "rgb(var(--wrong))",
+        }  # fmt: skip
+
+
+def test_the_reliability_plot_says_how_many_answers_a_dot_has() -> None:
+    confidence = np.linspace(0.3, 1, 300)
+    svg = plots.reliability(reliability(confidence, confidence > 0.5, bins=10))
+    assert svg.count('class="dot"') == 10
+    assert "n = 30 for each dot" in svg
 
 
 def test_equal_confidences_are_published_together() -> None:
     confidence = np.array([0.9] * 20)
-    svg = risk_coverage(confidence, np.arange(20) < 15, allowed=0.03)
-    curve = re.search(r'class="curve" d="M([^"]+)"', svg)
-    assert curve is not None and "L" not in curve.group(1)  # one point: nothing tells the twenty apart
+    svg = plots.risk_coverage(confidence, np.arange(20) < 15, allowed=0.03)
+    curve = re.search(r'class="curve"><path d="([^"]+)"', svg)
+    assert curve is None or "L" not in curve.group(1)  # at most one point: nothing tells the twenty apart
+    measured = reliability(confidence, np.arange(20) < 15, bins=10)
+    assert measured.bin_n == (20,) and measured.ece == pytest.approx(0.15)
 
 
 @given(st.integers(1, 500), st.floats(0, 1))
 def test_wilson_holds_the_share(n: int, share: float) -> None:
     hits = float(round(n * share))
-    low, high = wilson(np.array([hits]), np.array([float(n)]))
+    low, high = plots.wilson(np.array([hits]), np.array([float(n)]))
     assert 0 <= low[0] <= hits / n + 1e-12 and hits / n - 1e-12 <= high[0] <= 1

@@ -21,9 +21,7 @@ def drawn_shoe(seed: int, color: tuple[int, int, int] = (150, 40, 40)) -> Image.
     draw.rectangle((36, 168, 268, 186), fill=(60, 60, 60))
     for _ in range(14):
         x, y = int(rng.integers(60, 230)), int(rng.integers(100, 160))
-        draw.ellipse(
-            (x, y, x + int(rng.integers(6, 26)), y + 8), fill=tuple(rng.integers(0, 255, 3).tolist())
-        )
+        draw.ellipse((x, y, x + int(rng.integers(6, 26)), y + 8), fill=tuple(rng.integers(0, 255, 3).tolist()))
     return picture
 
 
@@ -34,9 +32,7 @@ def pixels(picture: Image.Image, *, quality: int = 92) -> NDArray[np.uint8]:
 
 
 def kinds(*pictures: NDArray[np.uint8]) -> list[str]:
-    found = twins(
-        [f"photo {i}" for i in range(len(pictures))], [fingerprint(picture) for picture in pictures]
-    )
+    found = twins([f"photo {i}" for i in range(len(pictures))], [fingerprint(picture) for picture in pictures])
     return [twin.kind for twin in found]
 
 
@@ -83,9 +79,7 @@ def test_two_plain_dark_products_are_no_twins() -> None:
     for right in (220, 236):
         wallet = Image.new("RGB", (300, 240), "white")
         ImageDraw.Draw(wallet).rectangle((80, 90, right, 170), fill=(25, 25, 25))
-        ImageDraw.Draw(wallet).polygon(
-            [(80, 90), (right - 20, 80 if right == 220 else 70), (right, 95)], fill="black"
-        )
+        ImageDraw.Draw(wallet).polygon([(80, 90), (right - 20, 80 if right == 220 else 70), (right, 95)], fill="black")
         wallets.append(pixels(wallet))
     assert kinds(*wallets) == []
 

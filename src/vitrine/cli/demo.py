@@ -50,9 +50,7 @@ def _show(report: Any) -> None:
         scores.append(
             (name, f"{score['n']:,}", output.percent(score["accuracy"]), output.percent(score["coverage"]), right)
         )
-    output.show_table(
-        "On the test part", ["attribute", "n", "accuracy", "published", "right among published"], scores
-    )
+    output.show_table("On the test part", ["attribute", "n", "accuracy", "published", "right among published"], scores)
     output.show_certificates(report.training["certificates"])
     model = report.scorecard["model"]
     output.say("\nDrawn pictures prove that the road works, never how accurate it is on yours.")

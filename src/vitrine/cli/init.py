@@ -47,13 +47,12 @@ def init(
             raise InputError("--folders needs --attribute", hint="for example --attribute brand")
         attributes = (_folders_attribute(folders, attribute),)
     elif taxonomy is None:
-        raise InputError("nothing to begin with", hint="vitrine init --table labels.csv, or --folders PHOTOS --attribute NAME")
+        raise InputError(
+            "nothing to begin with", hint="vitrine init --table labels.csv, or --folders PHOTOS --attribute NAME"
+        )
     if weights is not None:
         changes["embedder"] = propose_network(weights)
-    if taxonomy is not None:
-        text = taxonomy.read_text(encoding="utf-8")
-    else:
-        text = taxonomy_toml(attributes, min_rows=10)
+    text = taxonomy.read_text(encoding="utf-8") if taxonomy else taxonomy_toml(attributes, min_rows=10)
     made = create(workspace, text, changes, force=force)
     report = {
         "workspace": str(made.folder),

@@ -66,7 +66,9 @@ def evaluate(model: ModelId = None, workspace: Folder = Path("."), as_json: AsJs
     product = scorecard["product"]
     if product["coverage"] is not None:
         right = output.percent(product["published_accuracy"])
-        output.say(f"whole products: {output.percent(product['coverage'])} published, {right} right (n = {product['n']:,})")
+        output.say(
+            f"whole products: {output.percent(product['coverage'])} published, {right} right (n = {product['n']:,})"
+        )
     report = opened.report_path("scorecard-" + scorecard["model"])
     output.say(f"report: {report}")
 

@@ -58,12 +58,8 @@ def _line_of(shoe: Shoe, count: int) -> Points:
 def _studs(shoe: Shoe) -> None:
     for row, share in enumerate((0.0, 0.05)):
         for at in _line_of(shoe, 8 - row) + np.array([0.0, share - 0.025]):
-            shoe.canvas.fill(
-                at + points((-0.021, 0), (0, 0.021), (0.021, 0), (0, -0.021)), shoe.dress.metal.raised(10)
-            )
-            shoe.canvas.fill(
-                at + points((-0.009, 0.003), (0, 0.014), (0.005, 0.003)), shoe.dress.metal.shaded(1.3)
-            )
+            shoe.canvas.fill(at + points((-0.021, 0), (0, 0.021), (0.021, 0), (0, -0.021)), shoe.dress.metal.raised(10))
+            shoe.canvas.fill(at + points((-0.009, 0.003), (0, 0.014), (0.005, 0.003)), shoe.dress.metal.shaded(1.3))
 
 
 def _chain(shoe: Shoe) -> None:
@@ -107,9 +103,7 @@ def _tassel(shoe: Shoe) -> None:
         skirt = points((-0.012, 0.0), (0.012, 0.0), (0.034 + lean, -0.1), (-0.034 + lean, -0.105))
         shoe.canvas.fill(top + skirt, paint.shaded(0.9))
         for share in np.linspace(-1.0, 1.0, 6):
-            strand = np.stack(
-                [top + np.array([0.01 * share, -0.02]), top + np.array([0.031 * share + lean, -0.106])]
-            )
+            strand = np.stack([top + np.array([0.01 * share, -0.02]), top + np.array([0.031 * share + lean, -0.106])])
             shoe.canvas.stroke(strand, 0.005, paint.shaded(0.62, relief=200))
         shoe.canvas.fill(disc(top, 0.021, corners=10), paint.shaded(1.15, relief=248))
         shoe.canvas.stroke(top + points((-0.017, -0.024), (0.017, -0.024)), 0.012, shoe.dress.metal)
@@ -140,9 +134,7 @@ def _flower(shoe: Shoe) -> None:
     at = _spot(shoe)
     paint = _contrast(shoe)
     for angle in (2.6, -0.5):
-        shoe.canvas.fill(
-            turned(loop(points((0, 0), (0.08, 0.03), (0.13, 0.0), (0.08, -0.03))), at, angle), LEAF
-        )
+        shoe.canvas.fill(turned(loop(points((0, 0), (0.08, 0.03), (0.13, 0.0), (0.08, -0.03))), at, angle), LEAF)
     for index, angle in enumerate(np.arange(5) * 2 * np.pi / 5 + 0.3):
         center = at + 0.045 * np.array([np.cos(angle), np.sin(angle)])
         shoe.canvas.fill(disc(center, 0.043), paint.shaded(0.92 + 0.06 * (index % 3)))
@@ -151,9 +143,7 @@ def _flower(shoe: Shoe) -> None:
 
 def _embroidery(shoe: Shoe) -> None:
     """A stitched vine with leaves and buds."""
-    threads = [
-        Paint(color, 228, 0.15) for color in ((212, 58, 72), (238, 190, 70), (70, 140, 96), (238, 236, 228))
-    ]
+    threads = [Paint(color, 228, 0.15) for color in ((212, 58, 72), (238, 190, 70), (70, 140, 96), (238, 236, 228))]
     order = shoe.rng.permutation(4)
     spots = _line_of(shoe, 7)
     vine = spots + np.stack([np.zeros(7), 0.018 * np.cos(np.arange(7) * np.pi)], axis=1)

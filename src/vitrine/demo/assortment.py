@@ -262,7 +262,5 @@ def _closure(category: str, back: str, rng: np.random.Generator) -> str:
     if back == "open":
         return NOT_APPLICABLE
     if back in ("slingback", "ankle_strap"):
-        return choose(
-            STRAPPED_CLOSURE, rng, without=frozenset(("lace_up",)) if back == "slingback" else frozenset()
-        )
+        return choose(STRAPPED_CLOSURE, rng, without=frozenset(("lace_up",)) if back == "slingback" else frozenset())
     return choose(CLOSURE[category], rng)

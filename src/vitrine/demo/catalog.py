@@ -174,9 +174,7 @@ def draw_catalog(
 
 def _planted(products: int, photos: int, truth: pa.Table, noted: dict[str, list[Row]]) -> Planted:
     tables = {
-        name: pa.table(
-            {key: pa.array([row[at] for row in noted[name]], pa.string()) for at, key in enumerate(columns)}
-        )
+        name: pa.table({key: pa.array([row[at] for row in noted[name]], pa.string()) for at, key in enumerate(columns)})
         for name, columns in PLANTED_COLUMNS.items()
     }
     return Planted(products=products, photos=photos, truth=truth, **tables)

@@ -108,9 +108,7 @@ def _laces(shoe: Shoe) -> None:
     paint = lace_paint(shoe)
     boots = shoe.values["category"] in BOOTS
     low, high = (0.4, 0.62) if not boots else (0.42, 0.6)
-    rows = [
-        shoe.at(shoe.over(u, 1.0), (u - 0.045, shoe.last.dorsum(u) * 0.78)) for u in np.linspace(low, high, 5)
-    ]
+    rows = [shoe.at(shoe.over(u, 1.0), (u - 0.045, shoe.last.dorsum(u) * 0.78)) for u in np.linspace(low, high, 5)]
     if boots:
         tall = shoe.values["category"] == "boot"
         levels = np.linspace(0.46, shoe.shaft - 0.06, 7 if tall else 2)
@@ -156,9 +154,7 @@ def _zipper(shoe: Shoe) -> None:
     shoe.canvas.stroke(path, 0.034, Paint((40, 38, 40), 175, 0.05))
     teeth = along(path, max(10, round(70 * float(np.abs(np.diff(path[:, 1])).sum()))))
     for start in teeth[::2]:
-        shoe.canvas.fill(
-            start + points((-0.012, 0), (-0.012, 0.007), (0.012, 0.007), (0.012, 0)), shoe.dress.metal
-        )
+        shoe.canvas.fill(start + points((-0.012, 0), (-0.012, 0.007), (0.012, 0.007), (0.012, 0)), shoe.dress.metal)
     pull = path[0] + points((-0.012, 0.005), (0.012, 0.005), (0.009, -0.06), (-0.009, -0.06))
     shoe.canvas.fill(pull, shoe.dress.metal.shaded(1.05))
 
@@ -176,11 +172,7 @@ def _elastic(shoe: Shoe) -> None:
         ribs = [inner + side for side in (np.array([x, 0.0]) for x in (-0.018, 0.0, 0.018))]
     else:
         gore, ribs = _gore(shoe)
-    dark = (
-        Paint((52, 48, 48), 165, 0.0)
-        if sum(shoe.dress.main.color) > 170
-        else Paint((120, 112, 108), 165, 0.0)
-    )
+    dark = Paint((52, 48, 48), 165, 0.0) if sum(shoe.dress.main.color) > 170 else Paint((120, 112, 108), 165, 0.0)
     shoe.canvas.fill(gore, dark)
     for rib in ribs:
         shoe.canvas.stroke(rib, 0.006, dark.shaded(1.5, relief=190))
@@ -189,18 +181,13 @@ def _elastic(shoe: Shoe) -> None:
 def _gore(shoe: Shoe) -> tuple[Points, list[Points]]:
     if shoe.values["category"] in BOOTS:
         top = shoe.shaft - 0.01
-        shape = shoe.upright(
-            (0.1, top), (0.24, top), (0.21, top - 0.18), (0.17, top - 0.3), (0.13, top - 0.18)
-        )
+        shape = shoe.upright((0.1, top), (0.24, top), (0.21, top - 0.18), (0.17, top - 0.3), (0.13, top - 0.18))
         ribs = [
-            shoe.upright((x, top - 0.01), (0.17 + (x - 0.17) * 0.55, top - 0.2))
-            for x in np.linspace(0.115, 0.225, 6)
+            shoe.upright((x, top - 0.01), (0.17 + (x - 0.17) * 0.55, top - 0.2)) for x in np.linspace(0.115, 0.225, 6)
         ]
         return shape, ribs
     shape = shoe.at((0.36, 0.2), (0.45, 0.32), (0.49, 0.27), (0.46, 0.12), (0.42, 0.08))
-    ribs = [
-        shoe.at((0.375 + s, 0.2 + 1.1 * s), (0.425 + 0.55 * s, 0.1 + s)) for s in np.linspace(0.0, 0.075, 5)
-    ]
+    ribs = [shoe.at((0.375 + s, 0.2 + 1.1 * s), (0.425 + 0.55 * s, 0.1 + s)) for s in np.linspace(0.0, 0.075, 5)]
     return shape, ribs
 
 

@@ -78,9 +78,7 @@ def draw_side(
     """A side view, `size` pixels square, RGB; `focus` on the "toe" or the "heel" shows that part close up."""
     last = build_last(values, style)
     clothes = dress(values, style, colorway)
-    shaft = {"ankle_boot": style.uniform(0.5, 0.6), "boot": style.uniform(0.96, 1.1)}.get(
-        values["category"], 0.0
-    )
+    shaft = {"ankle_boot": style.uniform(0.5, 0.6), "boot": style.uniform(0.96, 1.1)}.get(values["category"], 0.0)
     side = size * OVERSAMPLING
     box = _box(values, last, shaft)
     if focus == "toe":

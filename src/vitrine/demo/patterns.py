@@ -79,20 +79,14 @@ def _paneled(shoe: Shoe, outline: Points) -> None:
     one, two, three = shoe.dress.colors
     bright = sum(one.color) / 3
     plain = one == two
-    front: Paint = (
-        (two.shaded(0.66) if bright > 70 else two.shaded(1.7)).raised(12) if plain else two.raised(12)
-    )
-    rear: Paint = (
-        (three.shaded(0.55) if bright > 70 else three.shaded(2.2)).raised(12) if plain else three.raised(12)
-    )
+    front: Paint = (two.shaded(0.66) if bright > 70 else two.shaded(1.7)).raised(12) if plain else two.raised(12)
+    rear: Paint = (three.shaded(0.55) if bright > 70 else three.shaded(2.2)).raised(12) if plain else three.raised(12)
     left, _, _, top = _box(outline)
     edge = curve(shoe.at((0.66, -0.02), (0.7, 0.07), (0.78, 0.12), (0.8, 0.2)))
     quarter = curve(shoe.at((0.36, -0.02), (0.33, 0.08), (0.22, 0.16), (0.14, 0.3)))
     shoe.canvas.begin_clip()
     shoe.canvas.fill(np.concatenate([edge, np.array([[1.3, top], [1.3, -0.1]])]), front)
-    shoe.canvas.fill(
-        np.concatenate([quarter, np.array([[left - 0.1, quarter[-1, 1]], [left - 0.1, -0.1]])]), rear
-    )
+    shoe.canvas.fill(np.concatenate([quarter, np.array([[left - 0.1, quarter[-1, 1]], [left - 0.1, -0.1]])]), rear)
     for line, side in ((edge, -0.014), (quarter, 0.014)):
         shoe.canvas.dashes(along(line + np.array([side, 0.0]), 34), 0.005, shoe.dress.thread)
     shoe.canvas.end_clip(one)

@@ -89,9 +89,7 @@ def render(
     """
     side = canvas.side // OVERSAMPLING
     if side + max(offset) > TILE:
-        raise InputError(
-            f"{side} pixels from {offset} do not fit a texture tile of {TILE}", hint="draw smaller photos"
-        )
+        raise InputError(f"{side} pixels from {offset} do not fit a texture tile of {TILE}", hint="draw smaller photos")
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[1 : len(canvas.paints) + 1] = [paint.color for paint in canvas.paints]
     colored = canvas.parts.copy()

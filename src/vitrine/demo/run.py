@@ -53,10 +53,7 @@ class DemoReport:
             "folder": str(self.folder),
             "products": self.products,
             "photos": self.photos,
-            "found": [
-                {"kind": f.kind, "planted": f.planted, "found": f.found, "others": f.others}
-                for f in self.found
-            ],
+            "found": [{"kind": f.kind, "planted": f.planted, "found": f.found, "others": f.others} for f in self.found],
             "certificates": self.training["certificates"],
             "scorecard": self.scorecard,
             "classified": self.classified,
@@ -123,9 +120,7 @@ def compare(workspace: "Workspace", planted: Planted, checked: Report) -> list[F
         seen = {names.get(f.photo, _file_name(f.photo)) for f in findings.get(kind, [])}
         found.append(_found(f"{kind} files", wanted, seen))
     labels = {(row["sku"], row["attribute"]) for row in planted.wrong_labels.to_pylist()}
-    suspected = {
-        (f.product, _attribute_in(f.message, workspace)) for f in findings.get("likely-wrong-label", [])
-    }
+    suspected = {(f.product, _attribute_in(f.message, workspace)) for f in findings.get("likely-wrong-label", [])}
     found.append(_found("wrong labels", labels, suspected))
     off = {(row["sku"], row["attribute"]) for row in planted.off_taxonomy.to_pylist()}
     seen_off = {(f.product, _attribute_in(f.message, workspace)) for f in findings.get("off-taxonomy", [])}

@@ -78,9 +78,7 @@ class Shoe:
 def _shifted(color: Color, spread: Color, rng: np.random.Generator) -> Color:
     """A shade near a color: mostly lighter or darker, a little in hue."""
     depth, hue = rng.uniform(-1, 1), rng.uniform(-0.45, 0.45, 3)
-    red, green, blue = (
-        float(np.clip(c + s * (depth + h), 4, 250)) for c, s, h in zip(color, spread, hue, strict=True)
-    )
+    red, green, blue = (float(np.clip(c + s * (depth + h), 4, 250)) for c, s, h in zip(color, spread, hue, strict=True))
     return (red, green, blue)
 
 

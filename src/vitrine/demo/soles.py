@@ -138,9 +138,7 @@ def draw_raised_sole(shoe: Shoe) -> None:
     u = np.linspace(-0.02, end, 30)
     top = last.at(np.stack([u, np.full(30, 0.006)], axis=1))
     thin = min(last.base, 0.026)
-    drop = np.interp(
-        u, [-0.02, 0.3, 0.58, end - 0.06, end], [thin, thin, last.base, last.base, last.base * 0.55]
-    )
+    drop = np.interp(u, [-0.02, 0.3, 0.58, end - 0.06, end], [thin, thin, last.base, last.base, last.base * 0.55])
     bottom = last.at(np.stack([u, np.zeros(30)], axis=1)) - np.stack([np.zeros(30), drop], axis=1)
     canvas.fill(np.concatenate([top, bottom[::-1]]), paint)
     if shoe.values["sole"] == "lug":
@@ -164,9 +162,7 @@ def _heel_outline(shoe: Shoe, kind: str) -> tuple[Points, tuple[float, float]]:
         return np.concatenate([curve(back), curve(fore)]), (0.022, 0.022 + tip)
     if kind == "spool":
         back = points((-0.018, seat), (0.0, h * 0.78), (0.036, h * 0.45), (0.022, h * 0.14), (0.005, 0.0))
-        fore = points(
-            (0.165 * w, 0.0), (0.14 * w, h * 0.14), (0.108 * w, h * 0.45), (0.15, h * 0.8), (0.23, front)
-        )
+        fore = points((0.165 * w, 0.0), (0.14 * w, h * 0.14), (0.108 * w, h * 0.45), (0.15, h * 0.8), (0.23, front))
         return np.concatenate([curve(back), curve(fore)]), (0.005, 0.165 * w)
     lean = 0.0 if kind == "low" else shoe.jitter(-0.005, 0.025)
     foot = (-0.012 + lean, (0.235 if kind == "low" else 0.2) * w)
@@ -181,9 +177,7 @@ def draw_heel(shoe: Shoe) -> None:
     paint = shoe.dress.heel.raised(-20)
     if kind == "low":
         dark = shoe.values["sole"] in ("rubber", "lug", "lacquered")
-        paint = (
-            Paint((48, 44, 42), 165, 0.15) if dark else Paint((134, 90, 56), 165, 0.2, 0.1, "layers", 0.12)
-        )
+        paint = Paint((48, 44, 42), 165, 0.15) if dark else Paint((134, 90, 56), 165, 0.2, 0.1, "layers", 0.12)
     outline, (left, right) = _heel_outline(shoe, kind)
     shoe.canvas.fill(outline, paint)
     lift = points((left - 0.003, 0.0), (left - 0.003, 0.014), (right + 0.003, 0.014), (right + 0.003, 0.0))

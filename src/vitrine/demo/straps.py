@@ -25,9 +25,7 @@ def _arch(shoe: Shoe, foot: float, top: float) -> Points:
 def _far_arch(shoe: Shoe, top: float, foot: float) -> Points:
     """The far half, from the top of the near one down to the other side of the sole."""
     height = shoe.last.dorsum(top)
-    return curve(
-        shoe.at((top + 0.008, height), (top + 0.036, 0.9 * height), (top + 0.048, 0.5 * height), (foot, 0.03))
-    )
+    return curve(shoe.at((top + 0.008, height), (top + 0.036, 0.9 * height), (top + 0.048, 0.5 * height), (foot, 0.03)))
 
 
 def band(shoe: Shoe, foot: float, top: float, width: float, paint: Paint) -> None:
@@ -43,12 +41,8 @@ def band(shoe: Shoe, foot: float, top: float, width: float, paint: Paint) -> Non
 def wide_band(shoe: Shoe, back: float, front: float, paint: Paint) -> Points:
     """A broad strap from `back` to `front`; returns its outline."""
     ridge = [shoe.over(u, 1.0) for u in np.linspace(back + 0.045, front - 0.005, 5)]
-    inner = shoe.at(
-        shoe.over(front - 0.02, 0.98), (front + 0.055, 0.06), (front + 0.06, 0.02), (front - 0.02, 0.0)
-    )
-    behind = shoe.at(
-        shoe.over(back + 0.045, 0.98), (back + 0.0, 0.1), (back + 0.02, 0.03), (back + 0.06, 0.03)
-    )
+    inner = shoe.at(shoe.over(front - 0.02, 0.98), (front + 0.055, 0.06), (front + 0.06, 0.02), (front - 0.02, 0.0))
+    behind = shoe.at(shoe.over(back + 0.045, 0.98), (back + 0.0, 0.1), (back + 0.02, 0.03), (back + 0.06, 0.03))
     shoe.canvas.fill(inner, shoe.dress.lining.shaded(0.62, relief=95))
     shoe.canvas.fill(behind, shoe.dress.lining.shaded(0.75, relief=95))
     rear = curve(shoe.at((back - 0.005, -0.012), (back + 0.008, 0.1), ridge[0]))
@@ -120,9 +114,7 @@ def draw_counter(shoe: Shoe, *, cutout: bool) -> None:
         (0.24, 0.06),
         (0.27, -0.012),
     )
-    shoe.canvas.fill(
-        shoe.at((0.0, 0.0), (0.03, 0.27), (0.12, 0.24), (0.26, 0.06)), shoe.dress.lining.shaded(0.7)
-    )
+    shoe.canvas.fill(shoe.at((0.0, 0.0), (0.03, 0.27), (0.12, 0.24), (0.26, 0.06)), shoe.dress.lining.shaded(0.7))
     shoe.canvas.fill(curve(shape), shoe.dress.main)
     shoe.canvas.dashes(along(curve(shape[3:7]) - np.array([0, 0.015]), 26), 0.005, shoe.dress.thread)
     if cutout:
@@ -146,9 +138,7 @@ def _crossed(shoe: Shoe) -> None:
     for foot, top, paint in ends:
         far = curve(shoe.at(shoe.over(top, 0.99), (top + 0.02, 0.1), (top + 0.05, 0.03)))
         shoe.canvas.stroke(far, width * 0.8, shoe.dress.lining.shaded(0.66, relief=100))
-        near = curve(
-            shoe.at((foot, -0.012), (0.5 * (foot + top), 0.45 * shoe.last.dorsum(top)), shoe.over(top, 1.0))
-        )
+        near = curve(shoe.at((foot, -0.012), (0.5 * (foot + top), 0.45 * shoe.last.dorsum(top)), shoe.over(top, 1.0)))
         shoe.canvas.stroke(near, width, paint.raised(8 if paint is one else 0))
         shoe.canvas.dashes(along(near + np.array([width * 0.3, 0.0]), 26), 0.004, shoe.dress.thread)
         shoe.canvas.light(ribbon(near[5:], width * 0.35), 0.75)
@@ -215,9 +205,7 @@ def draw_pull_tab(shoe: Shoe) -> None:
     boot = shoe.values["category"] in ("boot", "ankle_boot")
     at = (0.0, shoe.shaft) if boot else (0.0, 0.25)
     base = shoe.upright(at)[0]
-    shape = points(
-        (-0.03, -0.045), (-0.045, 0.02), (-0.036, 0.065), (-0.008, 0.062), (0.004, 0.02), (0.008, -0.045)
-    )
+    shape = points((-0.03, -0.045), (-0.045, 0.02), (-0.036, 0.065), (-0.008, 0.062), (0.004, 0.02), (0.008, -0.045))
     paint = shoe.dress.colors[2].shaded(0.62 if sum(shoe.dress.main.color) > 240 else 2.6, relief=225)
     shoe.canvas.fill(base + curve(shape), paint)
     hole = points((-0.028, -0.005), (-0.03, 0.03), (-0.018, 0.045), (-0.006, 0.028), (-0.004, -0.005))

@@ -151,9 +151,7 @@ def _length(path: Points) -> float:
 
 def _loafer(shoe: Shoe) -> None:
     bright = sum(shoe.dress.main.color) / 3
-    apron = curve(
-        shoe.at((0.52, 0.13), (0.6, 0.105), (0.72, 0.086), (0.83, 0.082), (0.905, 0.092), (0.945, 0.112))
-    )
+    apron = curve(shoe.at((0.52, 0.13), (0.6, 0.105), (0.72, 0.086), (0.83, 0.082), (0.905, 0.092), (0.945, 0.112)))
     shoe.canvas.stroke(apron, 0.019, shoe.dress.main.shaded(0.9 if bright > 70 else 1.35, relief=240))
     shoe.canvas.dashes(along(apron, 60), 0.012, shoe.dress.main.shaded(0.62, relief=190))
     saddle = curve(
@@ -169,25 +167,19 @@ def _loafer(shoe: Shoe) -> None:
     strap = shoe.dress.colors[1].shaded(0.82 if bright > 70 else 1.45, relief=235)
     shoe.canvas.fill(saddle, strap)
     for inset in (0.012, -0.012):
-        edge = shoe.at(
-            (0.53 - inset * 4.4, 0.06), (0.53 - inset * 4.2, 0.13), shoe.over(0.552 - inset * 2.8, 0.97)
-        )
+        edge = shoe.at((0.53 - inset * 4.4, 0.06), (0.53 - inset * 4.2, 0.13), shoe.over(0.552 - inset * 2.8, 0.97))
         shoe.canvas.dashes(along(curve(edge), 22), 0.005, shoe.dress.thread)
 
 
 def _oxford(shoe: Shoe) -> None:
-    quarter = shoe.at(
-        (0.33, 0.26), (0.4, 0.37), (0.54, 0.265), (0.6, 0.16), (0.56, 0.07), (0.5, 0.0), (0.36, 0.0)
-    )
+    quarter = shoe.at((0.33, 0.26), (0.4, 0.37), (0.54, 0.265), (0.6, 0.16), (0.56, 0.07), (0.5, 0.0), (0.36, 0.0))
     shoe.canvas.fill(curve(quarter), shoe.dress.colors[1].raised(8))
     _seam(shoe, curve(shoe.at((0.52, 0.0), (0.58, 0.08), (0.6, 0.16), (0.56, 0.24))), double=True)
 
 
 def _sneaker(shoe: Shoe) -> None:
     one, two, three = shoe.dress.colors
-    counter = shoe.at(
-        (-0.03, 0.03), (-0.028, 0.16), (0.012, 0.27), (0.075, 0.235), (0.12, 0.14), (0.17, 0.03)
-    )
+    counter = shoe.at((-0.03, 0.03), (-0.028, 0.16), (0.012, 0.27), (0.075, 0.235), (0.12, 0.14), (0.17, 0.03))
     shoe.canvas.begin_clip()
     shoe.canvas.fill(curve(counter), two.shaded(0.93, relief=205))
     mud = curve(shoe.at((0.7, 0.02), (0.78, 0.075), (0.86, 0.115), (0.93, 0.13), (1.02, 0.1), (1.02, 0.0)))
@@ -266,6 +258,4 @@ def _cap(shoe: Shoe) -> None:
     shoe.canvas.begin_clip()
     shoe.canvas.fill(shape, cap)
     shoe.canvas.dashes(along(edge + np.array([-0.012, 0]), 22), 0.005, shoe.dress.thread)
-    shoe.canvas.end_clip(
-        shoe.dress.main, *(paint.shaded(0.95, relief=205) for paint in shoe.dress.colors[2:])
-    )
+    shoe.canvas.end_clip(shoe.dress.main, *(paint.shaded(0.95, relief=205) for paint in shoe.dress.colors[2:]))

@@ -28,16 +28,12 @@ def _front(canvas: Canvas, values: Mapping[str, str], clothes: Dress, center: fl
     canvas.fill(at + points((-0.155, 0.0), (-0.16, 0.04), (0.16, 0.04), (0.155, 0.0)), clothes.sole)
     top = tall + lift
     neck = 0.11 if tall > 0.3 else 0.125
-    shaft = curve(
-        points((0.0, top), (neck, top), (neck, 0.55 * top), (0.15, 0.14), (0.165, 0.07), (0.15, 0.03))
-    )
+    shaft = curve(points((0.0, top), (neck, top), (neck, 0.55 * top), (0.15, 0.14), (0.165, 0.07), (0.15, 0.03)))
     canvas.fill(at + _mirrored(shaft), clothes.main)
     opening = loop(points((-neck + 0.008, top), (0.0, top + 0.03), (neck - 0.008, top), (0.0, top - 0.05)))
     canvas.fill(at + opening, clothes.lining.shaded(0.6))
     if values["category"] in OPEN:
-        canvas.fill(
-            at + loop(points((-0.12, 0.05), (0.0, 0.075), (0.12, 0.05), (0.0, 0.035))), clothes.insole
-        )
+        canvas.fill(at + loop(points((-0.12, 0.05), (0.0, 0.075), (0.12, 0.05), (0.0, 0.035))), clothes.insole)
     if values["closure"] == "lace_up":
         for level in np.linspace(0.14, tall - 0.02, 4):
             canvas.stroke(
@@ -70,9 +66,7 @@ def _top(canvas: Canvas, values: Mapping[str, str], clothes: Dress, center: floa
     if values["category"] in OPEN:
         canvas.fill(at + whole, clothes.insole)
         for level in (0.6, 0.72):
-            canvas.stroke(
-                at + curve(points((-0.17, level), (0.0, level + 0.05), (0.17, level))), 0.07, clothes.main
-            )
+            canvas.stroke(at + curve(points((-0.17, level), (0.0, level + 0.05), (0.17, level))), 0.07, clothes.main)
         return
     canvas.fill(at + whole, clothes.main)
     mouth = loop(
@@ -108,11 +102,7 @@ def draw_view(
     """A pair of shoes from the "front" or from the "top", `size` pixels square, RGB."""
     clothes = dress(values, style, colorway)
     side = size * OVERSAMPLING
-    box = (
-        (-0.42, 0.0, 0.42, 1.02)
-        if view == "top" or values["category"] == "boot"
-        else (-0.42, 0.0, 0.42, 0.62)
-    )
+    box = (-0.42, 0.0, 0.42, 1.02) if view == "top" or values["category"] == "boot" else (-0.42, 0.0, 0.42, 0.62)
     scene = replace(scene, shadow=scene.shadow * (0.3 if view == "top" else 1.0))
     canvas = Canvas(side, pose(scene, side, box, (-0.36, 0.36)))
     for center, mirror in ((-0.2, 1.0), (0.2, -1.0)):

@@ -158,9 +158,7 @@ class Embeddings:
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             self._set_aside(path, str(error))
             self._places = {key: place for key, place in self._places.items() if place[0] != number}
-            raise StorageError(
-                f"{path} is damaged ({error}); it was moved to quarantine", hint=_AGAIN
-            ) from error
+            raise StorageError(f"{path} is damaged ({error}); it was moved to quarantine", hint=_AGAIN) from error
 
     def _set_aside(self, path: Path, reason: str) -> None:
         logger.warning("%s is not used and moved to quarantine: %s", path, reason)
@@ -311,6 +309,4 @@ def _vectors_of(table: pa.Table, dim: int) -> Vectors:
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"{path} cannot be written: {error.strerror or error}", hint="check free space and permissions"
-    )
+    return StorageError(f"{path} cannot be written: {error.strerror or error}", hint="check free space and permissions")

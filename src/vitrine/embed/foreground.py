@@ -90,9 +90,7 @@ def _border(height: int, width: int) -> tuple[Floats, Floats, Indices, Indices, 
 
 def _fit(terms: Floats, values: Floats, middle: Floats) -> Floats:
     """Least squares plane (3, channels), drawn toward the flat one by a small ridge."""
-    normal = terms.T @ terms + np.diag(
-        np.array([1e-3, 1.0, 1.0], np.float32) * np.float32(len(terms) * 0.01 + 1e-3)
-    )
+    normal = terms.T @ terms + np.diag(np.array([1e-3, 1.0, 1.0], np.float32) * np.float32(len(terms) * 0.01 + 1e-3))
     flat = np.zeros((3, values.shape[1]), np.float32)
     flat[0] = middle
     return np.asarray(flat + np.linalg.solve(normal, terms.T @ (values - middle)), np.float32)
@@ -100,9 +98,7 @@ def _fit(terms: Floats, values: Floats, middle: Floats) -> Floats:
 
 def _otsu(difference: Floats) -> float:
     """The threshold that parts a histogram best in two (Otsu 1979)."""
-    counts = np.bincount(np.minimum(difference, 127.0).astype(np.int64).ravel(), minlength=128).astype(
-        np.float64
-    )
+    counts = np.bincount(np.minimum(difference, 127.0).astype(np.int64).ravel(), minlength=128).astype(np.float64)
     below = np.cumsum(counts)
     mass = np.cumsum(counts * np.arange(128))
     above = below[-1] - below

@@ -37,9 +37,7 @@ class Preprocessing:
     def __post_init__(self) -> None:
         for name, allowed in (("resize", ResizeMode), ("channels", Channels), ("layout", Layout)):
             if getattr(self, name) not in get_args(allowed):
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(allowed))}"
-                )
+                raise InputError(f"{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(allowed))}")
         if not 8 <= self.size <= 2048:
             raise InputError(f"size is {self.size}; a network's input has 8 to 2048 pixels a side")
         if len(self.mean) != 3 or len(self.std) != 3 or 0.0 in self.std:
@@ -66,9 +64,7 @@ def preprocess(image: NDArray[np.uint8], size: int, mode: ResizeMode) -> NDArray
     if mode == "squash":
         return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
     if mode == "crop":
-        return np.asarray(
-            picture.resize((size, size), Image.Resampling.BILINEAR, box=_central_square(width, height))
-        )
+        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=_central_square(width, height)))
     longest = max(width, height)
     # at least one pixel: a banner of 1 x 4000 must not vanish
     fitted = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))

@@ -19,9 +19,7 @@ def weights(model: str, *, folder: Path, sha256: str | None = None) -> Path:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{model} is no ONNX, TFLite or OpenVINO IR file ({', '.join(SUFFIXES)})")
     if not path.is_file():
-        raise MissingPart(
-            f"the model file {path} does not exist", hint="set model under [embedder] in vitrine.toml"
-        )
+        raise MissingPart(f"the model file {path} does not exist", hint="set model under [embedder] in vitrine.toml")
     seen = file_sha256(path)
     if sha256 is not None and seen != sha256.lower():
         raise Refused(
@@ -36,9 +34,7 @@ def file_sha256(path: Path) -> str:
     digest = hashlib.sha256()
     for part in [path, path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else [path]:
         if not part.is_file():
-            raise MissingPart(
-                f"{path} needs {part.name} beside it", hint="copy both files of the OpenVINO IR"
-            )
+            raise MissingPart(f"{path} needs {part.name} beside it", hint="copy both files of the OpenVINO IR")
         with open(part, "rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -51,9 +47,7 @@ def hub_file(model: str) -> Path:
     owner, name, *rest = [*address.split("/"), "", ""]
     file = "/".join(part for part in rest if part)
     if not owner or not name or not file:
-        raise InputError(
-            f"{model} is no hub address", hint="write hf://owner/name/file.onnx or …/file.onnx@revision"
-        )
+        raise InputError(f"{model} is no hub address", hint="write hf://owner/name/file.onnx or …/file.onnx@revision")
     try:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError

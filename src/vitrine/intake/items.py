@@ -96,7 +96,9 @@ def items_of_folders(paths: Iterable[str], attribute: Attribute) -> Items:
     for number, path in enumerate(sorted(paths), 1):
         folder = path.rpartition("/")[0].rpartition("/")[2]
         if not folder or not path.lower().endswith(PHOTO_ENDINGS):
-            problems.append(Problem(number, "not-a-photo", None, path, "not a photo inside a folder named after a value"))
+            problems.append(
+                Problem(number, "not-a-photo", None, path, "not a photo inside a folder named after a value")
+            )
             continue
         item = Item(path, number, photos=[PhotoPath(path, None, number)])
         value = attribute.read(folder)
@@ -135,7 +137,9 @@ def split_values(cell: object) -> list[str]:
 def _attributes_in(row: TableRow, columns: Columns, taxonomy: Taxonomy, needs_photo: bool) -> list[Attribute]:
     present = ", ".join(row.cells)
     if columns.key not in row.cells:
-        raise InputError(f"the table has no column '{columns.key}' (it has: {present})", hint="name it with --key COLUMN")
+        raise InputError(
+            f"the table has no column '{columns.key}' (it has: {present})", hint="name it with --key COLUMN"
+        )
     if needs_photo and columns.photo not in row.cells:
         raise InputError(
             f"the table has no column '{columns.photo}' (it has: {present})", hint="name it with --photo COLUMN"

@@ -252,9 +252,7 @@ def _apply_profile(image: Image.Image, profile: object) -> tuple[Image.Image, tu
         return image.convert("RGB"), ()
     try:
         transform = _transform(profile[: _MAX_PROFILE + 1], image.mode)
-        return (
-            (image.convert("RGB"), ()) if transform is None else (_transformed(image, transform), ("srgb",))
-        )
+        return (image.convert("RGB"), ()) if transform is None else (_transformed(image, transform), ("srgb",))
     except (ImageCms.PyCMSError, ValueError, OSError):
         return image.convert("RGB"), ("profile-ignored",)
 

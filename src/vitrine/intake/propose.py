@@ -84,7 +84,9 @@ def propose(rows: Iterable[TableRow], *, key: str | None = None, photo: str | No
             attributes.append(propose_attribute(name, counter))
     if not attributes:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out)
-        raise InputError(f"no column can be an attribute ({reasons})", hint="an attribute column has few, repeated words")
+        raise InputError(
+            f"no column can be an attribute ({reasons})", hint="an attribute column has few, repeated words"
+        )
     return Proposal(tuple(attributes), columns, tuple(left_out), total)
 
 
@@ -101,7 +103,9 @@ def guess_columns(names: Sequence[str], *, key: str | None = None, photo: str | 
         if chosen := given.get(role) or match:
             found[role] = chosen
     if "key" not in found:
-        raise InputError(f"no column looks like a product key (there are: {', '.join(names)})", hint="name it with --key COLUMN")
+        raise InputError(
+            f"no column looks like a product key (there are: {', '.join(names)})", hint="name it with --key COLUMN"
+        )
     return Columns(**found)
 
 
@@ -126,7 +130,11 @@ def propose_attribute(name: str, counts: Counter[str]) -> ProposedAttribute:
 
 def _typos(values: Sequence[ProposedValue]) -> Iterable[tuple[str, str]]:
     for value in values:
-        frequent = {other.name: fold(other.name) for other in values if other.count >= max(20 * value.count, 50 * (value.count - 2))}
+        frequent = {
+            other.name: fold(other.name)
+            for other in values
+            if other.count >= max(20 * value.count, 50 * (value.count - 2))
+        }
         match = process.extractOne(fold(value.name), frequent, scorer=fuzz.ratio, score_cutoff=74)
         if match and len(value.name) > 3:
             yield value.name, match[2]
@@ -165,7 +173,7 @@ def taxonomy_toml(attributes: Sequence[ProposedAttribute], *, min_rows: int) -> 
     for attribute in attributes:
         typos = dict(attribute.typos)
         lines += ["", f"[attributes.{_key(attribute.name)}]"]
-        lines += [f'names = {{en = {_quoted(attribute.name.replace("_", " ").capitalize())}}}']
+        lines += [f"names = {{en = {_quoted(attribute.name.replace('_', ' ').capitalize())}}}"]
         lines += [f"[attributes.{_key(attribute.name)}.values]"]
         for value in attribute.values:
             notes = [f"{value.count:,}"]
@@ -181,7 +189,9 @@ def taxonomy_toml(attributes: Sequence[ProposedAttribute], *, min_rows: int) -> 
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isascii() and name.replace("_", "a").isalnum() else _quoted(name)
+    return (
+        name if name.replace("_", "").replace("-", "").isascii() and name.replace("_", "a").isalnum() else _quoted(name)
+    )
 
 
 def _quoted(value: str) -> str:

@@ -58,9 +58,7 @@ class Fingerprint:
     def from_bytes(cls, data: bytes) -> "Fingerprint":
         """Back from storage; raises `InputError` for bytes of another length."""
         if len(data) != SIZE:
-            raise InputError(
-                f"a fingerprint has {SIZE} bytes, not {len(data)}", hint="ingest the photo again"
-            )
+            raise InputError(f"a fingerprint has {SIZE} bytes, not {len(data)}", hint="ingest the photo again")
         return cls(data)
 
 
@@ -166,9 +164,7 @@ def _window(mask: FloatArray) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _look(
-    pixels: Bytes, background: NDArray[np.float64], window: tuple[float, float, float, float]
-) -> Image.Image:
+def _look(pixels: Bytes, background: NDArray[np.float64], window: tuple[float, float, float, float]) -> Image.Image:
     height, width = pixels.shape[:2]
     left, top, right, bottom = window
     pad_x = int(np.ceil(max(0.0, -left, right - width)))
@@ -228,9 +224,7 @@ def _agreement(rows_a: Bytes, rows_b: Bytes) -> FloatArray:
     middle = (a + b) / 2
     mean: FloatArray = (middle * either).sum(axis=(2, 3), keepdims=True) / np.maximum(_total(either), 1)
     whole = _explained(a, b, (middle - mean).astype(np.float32), either, noise=16)
-    inside: FloatArray = (uniform_filter(shared, size=(1, 1, 3, 3), mode="constant") > 0.99).astype(
-        np.float32
-    )
+    inside: FloatArray = (uniform_filter(shared, size=(1, 1, 3, 3), mode="constant") > 0.99).astype(np.float32)
     inside = np.where(_total(inside) < 30, shared, inside)
     # A colorway may be the same photo painted over, so a tint counts against the detail as well.
     tint = np.abs(((a - b)[:, 1:] * inside).sum(axis=(2, 3)) / np.maximum(_total(inside)[:, :, 0, 0], 1))
@@ -239,9 +233,7 @@ def _agreement(rows_a: Bytes, rows_b: Bytes) -> FloatArray:
     return np.stack([whole, np.maximum(detail, 0) * np.exp(-((tint.max(axis=1) / 8) ** 2))], axis=1)
 
 
-def _explained(
-    a: FloatArray, b: FloatArray, signal: FloatArray, weight: FloatArray, *, noise: float
-) -> FloatArray:
+def _explained(a: FloatArray, b: FloatArray, signal: FloatArray, weight: FloatArray, *, noise: float) -> FloatArray:
     pixels = np.maximum(_total(weight)[:, 0, 0, 0], 1)
     residual = ((a - b) ** 2 * weight).sum(axis=(1, 2, 3)) / pixels
     variance = (signal**2 * weight).sum(axis=(1, 2, 3)) / pixels

@@ -47,9 +47,7 @@ class Answers:
         """The table's columns, checked; `where` names the table in the InputError."""
         missing = [name for name in ANSWERS.names if name not in table.column_names]
         if missing:
-            raise InputError(
-                f"{where}: column '{missing[0]}' is missing (there are: {', '.join(table.column_names)})"
-            )
+            raise InputError(f"{where}: column '{missing[0]}' is missing (there are: {', '.join(table.column_names)})")
         table = table.select(ANSWERS.names).cast(ANSWERS).sort_by("sku")
         sku, family, value = (np.array(table.column(i).to_pylist(), dtype=object) for i in range(3))
         twice = np.flatnonzero(sku[1:] == sku[:-1])

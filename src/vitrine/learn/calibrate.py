@@ -44,9 +44,7 @@ class Calibrator:
     def apply(self, log_proba: Scores) -> NDArray[np.float64]:
         """Calibrated probabilities, (n, k), of raw log scores, (n, k)."""
         if log_proba.ndim != 2 or log_proba.shape[1] != len(self.bias):
-            raise InputError(
-                f"calibrator of {len(self.bias)} values was given scores of shape {log_proba.shape}"
-            )
+            raise InputError(f"calibrator of {len(self.bias)} values was given scores of shape {log_proba.shape}")
         logits = self.sharpness * _floored(log_proba) + np.asarray(self.bias)
         return np.exp(_log_softmax(logits))
 
@@ -62,9 +60,7 @@ class Calibrator:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Calibrator":
         """The calibrator that `to_json` wrote."""
-        return cls(
-            data["kind"], float(data["sharpness"]), tuple(map(float, data["bias"])), float(data["log_loss"])
-        )
+        return cls(data["kind"], float(data["sharpness"]), tuple(map(float, data["bias"])), float(data["log_loss"]))
 
 
 def fit_calibrator(log_proba: Scores, y: NDArray[np.integer[Any]], family_id: Sequence[str]) -> Calibrator:
@@ -121,9 +117,7 @@ def _inner_loss(
     return total / len(y)
 
 
-def _fit(
-    scores: NDArray[np.float64], y: NDArray[np.integer[Any]], spread: float
-) -> tuple[float, NDArray[np.float64]]:
+def _fit(scores: NDArray[np.float64], y: NDArray[np.integer[Any]], spread: float) -> tuple[float, NDArray[np.float64]]:
     """Minimize the mean log-loss plus the bias penalty; it is convex, so one start is enough."""
     n, k = scores.shape
     rows = np.arange(n)
@@ -167,15 +161,14 @@ def reliability(confidence: Scores, correct: NDArray[np.bool_], *, bins: int = 1
     Equal mass, because most confidences crowd near 1 where bins of equal width would hold everything.
     """
     if len(confidence) != len(correct) or not len(confidence):
-        raise InputError(
-            f"reliability needs as many outcomes as confidences; got {len(correct)}, {len(confidence)}"
-        )
-    order = np.lexsort((correct, confidence))
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    means = tuple(float(np.mean(confidence[part])) for part in parts)
-    shares = tuple(float(np.mean(correct[part])) for part in parts)
-    sizes = tuple(len(part) for part in parts)
+        raise InputError(f"reliability needs as many outcomes as confidences; got {len(correct)}, {len(confidence)}")
     n = len(confidence)
-    ece = sum(size * abs(mean - share) for size, mean, share in zip(sizes, means, shares, strict=True)) / n
-    brier = float(np.mean((np.asarray(confidence, dtype=np.float64) - correct) ** 2))
-    return Reliability(n, ece, brier, means, shares, sizes)
+    sure = np.asarray(confidence, dtype=np.float64)
+    # by the rank of the first equal one: answers that are equally sure are never told apart
+    bin_of = np.searchsorted(np.sort(sure), sure) * bins // n
+    counts = np.bincount(bin_of, minlength=bins)
+    used = counts > 0
+    means, shares = (np.bincount(bin_of, weights=of, minlength=bins)[used] / counts[used] for of in (sure, correct))
+    ece = float(counts[used] @ np.abs(means - shares)) / n
+    brier = float(np.mean((sure - correct) ** 2))
+    return Reliability(n, ece, brier, tuple(means.tolist()), tuple(shares.tolist()), tuple(counts[used].tolist()))

@@ -33,6 +33,7 @@ from vitrine.learn.answers import Answers, one_per_family
 from vitrine.learn.plan import Plan, Rule, plan, probably_enough, score
 
 SALT = "certificate"  # one for all attributes, so that a family shows the same product to each of them
+_MANY = 100_000  # a larger estimate is too uncertain to be worth its digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ class Certificate:
             return f"publish {100 * self.coverage:.0f} % of {what} at {promise} ({proof})"
         if self.labels_needed is None:
             return f"publish none of {what}: {promise} cannot be proven with these answers at any n ({proof})"
-        need = f"it would take about {self.labels_needed:,} labelled calibrate families or more"
+        many = self.labels_needed > _MANY
+        need = f"more than {_MANY:,}" if many else f"about {self.labels_needed:,}"
+        need = f"it would take {need} labelled calibrate families{'' if many else ' or more'}"
         return f"publish none of {what}: {promise} is not proven ({proof}); {need}"
 
     def to_json(self) -> dict[str, Any]:
@@ -195,9 +198,7 @@ def _test(chosen: Plan, drawn: Answers, alpha: float, delta: float) -> list[Leve
     return tested
 
 
-def _labels_needed(
-    chosen: Plan, tested: list[Level], n_families: int, alpha: float, delta: float
-) -> int | None:
+def _labels_needed(chosen: Plan, tested: list[Level], n_families: int, alpha: float, delta: float) -> int | None:
     """What train expects or, where the first test failed, what that test's own error says if more."""
     if not tested or chosen.labels_needed is None:
         return chosen.labels_needed

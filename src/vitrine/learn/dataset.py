@@ -84,9 +84,7 @@ def load(dataset_id: str, folder: Path) -> Dataset:
     return Dataset(dataset_id, table.schema.metadata[b"taxonomy_id"].decode(), table)
 
 
-def snapshot(
-    products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.Table, taxonomy: Taxonomy
-) -> pa.Table:
+def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.Table, taxonomy: Taxonomy) -> pa.Table:
     """The data set's table from the catalog's tables (see `Dataset.table`)."""
     photos: dict[str, list[str]] = {}
     for link in links.to_pylist():

@@ -1,10 +1,10 @@
 """Judge a model on the test part: the only function that reads test labels; every use is counted and shown.
 
-The scorecard holds counts, accuracies with intervals (bootstrap over families), macro-F1, what would be published and
+The scorecard holds counts, accuracies with intervals (`interval`), macro-F1, what would be published and
 how right it is, per attribute and value and for whole products, and the leak tax.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from vitrine.learn.model import Model
 from vitrine.learn.train import Take, project
 
 _DRAWS = 1_000
+_TAIL = 0.025  # of a 95 % interval, on either side
 ROWS = pa.schema(
     [
         pa.field("sku", pa.string(), nullable=False),
@@ -49,7 +50,10 @@ def evaluate(model: Model, dataset: Dataset, take: Take, *, test_uses: int, leak
     """
     rows = np.flatnonzero(dataset.parts == "test")
     if not len(rows):
-        raise Refused("the test part has no product yet", hint="ingest more products; a sixth of the families is for test")
+        raise Refused(
+            "the test part has no product yet",
+            hint="ingest more products; a sixth of the families is for test",
+        )
     decided = model.predictor.decide_projected(project(model.predictor.projection, rows, take))
     tables = {}
     for name, one in decided.items():
@@ -74,17 +78,39 @@ def evaluate(model: Model, dataset: Dataset, take: Take, *, test_uses: int, leak
     return Evaluation(scorecard, everything)
 
 
-def bootstrap(statistic: Callable[[NDArray[np.intp]], float], families: NDArray[Any], *, seed: int = 0) -> list[float]:
-    """95 % interval of a statistic of rows, by drawing whole families with replacement (1,000 draws)."""
+def interval(
+    values: NDArray[Any], families: NDArray[Any], *, within: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float]:
+    """95 % interval of the mean of `values` (n,), numbers `within` limits; `families` (n,) says whose they are.
+
+    Bootstrap over families, 1,000 draws. Where all families are alike (everything right, say) it would have
+    no width and claim certainty: there, by the exact interval of Clopper and Pearson (1934) on one product a
+    family, 0.025 ** (1 / families) or more of all families are like those seen; the rest may be anything.
+    Shares near 0 or 1 of few families get too narrow a bootstrap: at 97 % right, 150 families, 87 % of the
+    intervals hold the truth. `values` must have a row.
+
+    >>> interval(np.ones(100), np.arange(100))
+    (0.9638, 1.0)
+    """
     _, index = np.unique(families, return_inverse=True)
-    order = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[order], np.arange(index.max() + 2))
-    random = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(_DRAWS):
-        picked = random.integers(0, len(starts) - 1, len(starts) - 1)
-        drawn.append(statistic(np.concatenate([order[starts[f] : starts[f + 1]] for f in picked])))
-    return [round(float(q), 4) for q in np.nanpercentile(drawn, (2.5, 97.5))]
+    sums, sizes = np.bincount(index, weights=values), np.bincount(index)
+    low, high = within
+    mean = float(sums[0] / sizes[0])
+    if np.allclose(sums / sizes, mean):
+        like = _TAIL ** (1 / len(sizes))
+        ends = [like * mean + (1 - like) * low, like * mean + (1 - like) * high]
+    else:
+        ends = np.quantile(_drawn_means(sums, sizes), (_TAIL, 1 - _TAIL)).tolist()
+    return round(ends[0], 4), round(ends[1], 4)
+
+
+def _drawn_means(sums: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean over rows in each of 1,000 draws of as many families as there are, with replacement."""
+    # to the mean, families with the same sum and size are the same: draw only how many there are of each kind
+    kinds, counts = np.unique(np.column_stack([sums, sizes]), axis=0, return_counts=True)
+    total = int(counts.sum())
+    drawn = np.random.default_rng(0).multinomial(total, counts / total, size=_DRAWS)
+    return np.asarray((drawn @ kinds[:, 0]) / (drawn @ kinds[:, 1]))
 
 
 def _attribute_rows(
@@ -120,19 +146,20 @@ def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
 
 def _score_attribute(model: Model, name: str, table: pa.Table) -> dict[str, Any]:
     certificates = model.certificates[name]
-    own = certificates.own
+    own, together = certificates.own, certificates.together
     score: dict[str, Any] = {
         "n": 0,
         "threshold": _least_threshold(own),
         "precision": own.precision,
         "confidence": own.confidence,
         "certificate": own.sentence(),
-        "all_together": {"coverage": certificates.together.coverage, "certificate": certificates.together.sentence()},
+        "all_together": {"coverage": together.coverage, "certificate": together.sentence()},
         "head_id": model.head_ids[name],
         "training": model.reports[name],
     }
     if not table.num_rows:
-        return score | {"accuracy": None, "macro_f1": None, "coverage": None, "published_accuracy": None, "values": {}}
+        unknown = dict.fromkeys(("accuracy", "macro_f1", "coverage", "published_accuracy"))
+        return score | unknown | {"values": {}}
     columns = _columns(table)
     right = columns["label"] == columns["value"]
     learnable, published = columns["learnable"], columns["published"]
@@ -193,7 +220,9 @@ def _score_products(model: Model, tables: Mapping[str, pa.Table]) -> dict[str, A
     return {
         "n": len(skus),
         "accuracy": _mean(correct),
+        "accuracy_interval": _interval(correct, families),
         "coverage": _mean(published),
+        "coverage_interval": _interval(published, families),
         "published": int(published.sum()),
         "published_accuracy": _mean(correct[published]),
         "published_interval": _interval(correct[published], families[published]),
@@ -219,6 +248,4 @@ def _mean(flags: NDArray[Any]) -> float | None:
 
 
 def _interval(flags: NDArray[Any], families: NDArray[Any]) -> list[float] | None:
-    if len(flags) < 2:
-        return None
-    return bootstrap(lambda rows: float(flags[rows].mean()), families)
+    return list(interval(flags, families)) if len(flags) else None

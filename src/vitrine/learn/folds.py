@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from vitrine.errors import InputError
 
 
-def folds(
-    y: NDArray[np.int64], groups: Sequence[object], *, count: int = 5, seed: int = 0
-) -> NDArray[np.int64]:
+def folds(y: NDArray[np.int64], groups: Sequence[object], *, count: int = 5, seed: int = 0) -> NDArray[np.int64]:
     """The fold (0 to count-1) of each row; rows of one group share it, and the order of rows changes nothing.
 
     Groups are dealt like cards, sorted by their rarest value and a hash, so that a value with few groups is

@@ -79,9 +79,7 @@ class Grammar:
         self._known = {name: len(known) for name, known in values.items()}
         conditional = {rule.second for rule in self._rules if rule.applies}
         self.values: dict[str, tuple[str, ...]] = {
-            name: (*known, NOT_APPLICABLE)
-            if name in conditional and NOT_APPLICABLE not in known
-            else tuple(known)
+            name: (*known, NOT_APPLICABLE) if name in conditional and NOT_APPLICABLE not in known else tuple(known)
             for name, known in values.items()
         }
         self._components = [_component(names, self._rules, self.values) for names in _tied(self._rules)]
@@ -106,9 +104,7 @@ class Grammar:
         for rule in self._rules:
             if rule.first in values and rule.second in values:
                 pairs = enumerate(zip(values[rule.first], values[rule.second], strict=True))
-                broken.update(
-                    i for i, (u, v) in pairs if u is not None and v is not None and not rule.allows(u, v)
-                )
+                broken.update(i for i, (u, v) in pairs if u is not None and v is not None and not rule.allows(u, v))
         return len(broken)
 
     def tied_to(self, attribute: str) -> tuple[str, ...]:
@@ -132,9 +128,7 @@ class Grammar:
                 raise InputError(f"decoding needs the probabilities of '{name}' too; got {', '.join(proba)}")
             given = proba[name]
             if given.shape != (n, known):
-                raise InputError(
-                    f"probabilities of '{name}' have the shape {given.shape}; expected ({n}, {known})"
-                )
+                raise InputError(f"probabilities of '{name}' have the shape {given.shape}; expected ({n}, {known})")
             bad = ~((given >= 0).all(axis=1) & np.isfinite(given).all(axis=1))
             if bad.any():
                 row = int(bad.argmax())
@@ -190,9 +184,7 @@ class _Component:
         return answers
 
     def _decode_rows(self, proba: Mapping[str, Floats], answers: Mapping[str, Decoded], rows: slice) -> None:
-        parts = [
-            _by_group(proba[name], group) for name, group in zip(self.attributes, self.groups, strict=True)
-        ]
+        parts = [_by_group(proba[name], group) for name, group in zip(self.attributes, self.groups, strict=True)]
         best = self._summed([np.log(best_p) for _, best_p, _ in parts]).argmax(axis=1)
         weight = self._summed([np.log(mass) for _, _, mass in parts])
         weight = np.exp(weight - weight.max(axis=1, keepdims=True))
@@ -269,9 +261,7 @@ def _tied(rules: Sequence[_Rule]) -> list[tuple[str, ...]]:
     return components
 
 
-def _component(
-    names: tuple[str, ...], rules: Sequence[_Rule], values: Mapping[str, tuple[str, ...]]
-) -> _Component:
+def _component(names: tuple[str, ...], rules: Sequence[_Rule], values: Mapping[str, tuple[str, ...]]) -> _Component:
     rules = [rule for rule in rules if rule.first in names]
     groups = []
     examples: dict[str, list[str]] = {}
@@ -286,9 +276,7 @@ def _component(
     return _Component(names, tuple(groups), _combinations(names, rules, examples))
 
 
-def _combinations(
-    names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapping[str, list[str]]
-) -> Indices:
+def _combinations(names: tuple[str, ...], rules: Sequence[_Rule], examples: Mapping[str, list[str]]) -> Indices:
     """All consistent combinations of groups, one attribute after the other to cut dead ends early."""
     found = np.zeros((1, 0), dtype=np.intp)
     for column, name in enumerate(names):
@@ -297,9 +285,7 @@ def _combinations(
         known = names[: column + 1]
         for rule in rules:
             if name in (rule.first, rule.second) and rule.first in known and rule.second in known:
-                allowed = np.array(
-                    [[rule.allows(u, v) for v in examples[rule.second]] for u in examples[rule.first]]
-                )
+                allowed = np.array([[rule.allows(u, v) for v in examples[rule.second]] for u in examples[rule.first]])
                 found = found[allowed[found[:, names.index(rule.first)], found[:, names.index(rule.second)]]]
         if not 0 < len(found) <= MAX_COMBINATIONS:
             raise _undecodable(len(found), rules)
@@ -309,9 +295,7 @@ def _combinations(
 def _undecodable(combinations: int, rules: Sequence[_Rule]) -> InputError:
     listed = "; ".join(rule.text() for rule in rules[:5]) + ("; …" if len(rules) > 5 else "")
     if not combinations:
-        return InputError(
-            f"no set of values satisfies these rules together: {listed}", hint="mend taxonomy.toml"
-        )
+        return InputError(f"no set of values satisfies these rules together: {listed}", hint="mend taxonomy.toml")
     return InputError(
         f"these rules tie {combinations:,} combinations of values, over {MAX_COMBINATIONS:,}: {listed}",
         hint="use fewer excludes in taxonomy.toml, or let them share the same lists of values",

@@ -224,6 +224,4 @@ def _candidate(one: _Tried | Audition, y: NDArray[np.int64], *, chosen: bool = F
     guess = one.log_proba.argmax(axis=1)
     macro = float(f1_score(y, guess, labels=np.unique(y), average="macro", zero_division=0.0))
     accuracy = float((guess == y).mean())
-    return Candidate(
-        one.kind, one.setting, len(y), log_loss(one.log_proba, y), accuracy, macro, one.seconds, chosen
-    )
+    return Candidate(one.kind, one.setting, len(y), log_loss(one.log_proba, y), accuracy, macro, one.seconds, chosen)

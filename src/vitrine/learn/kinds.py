@@ -122,14 +122,10 @@ def _lost_race(rows: Rows, seed: int) -> tuple[int, NDArray[np.float32]] | None:
     return (rounds, raced) if behind else None
 
 
-def _early_stopped(
-    rows: Rows, chosen: NDArray[np.bool_], rounds: int, seed: int
-) -> tuple[int, NDArray[np.float32]]:
+def _early_stopped(rows: Rows, chosen: NDArray[np.bool_], rounds: int, seed: int) -> tuple[int, NDArray[np.float32]]:
     out = rows.fold == 0
     held_out = (rows.x[out], rows.y[out])
-    part, used = fit_boosted(
-        rows.x[chosen], rows.y[chosen], rows.k, rounds=rounds, held_out=held_out, seed=seed
-    )
+    part, used = fit_boosted(rows.x[chosen], rows.y[chosen], rows.k, rounds=rounds, held_out=held_out, seed=seed)
     return used, part.log_proba(rows.x[out])
 
 

@@ -59,7 +59,9 @@ class Model:
     def head_ids(self) -> Mapping[str, str]:
         """`hd-…` of every attribute: changes when its answers could, so also with the heads it is decided together with."""
         predictor = self.predictor
-        own = {name: [name, one.id, predictor.calibrators[name].to_json()] for name, one in predictor.classifiers.items()}
+        own = {
+            name: [name, one.id, predictor.calibrators[name].to_json()] for name, one in predictor.classifiers.items()
+        }
         common = [self.embedder_id, predictor.projection.id]
         return {
             name: "hd-"

@@ -68,9 +68,7 @@ def fit_network(x: Matrix, y: NDArray[np.int64], k: int, *, epochs: int, seed: i
     return Network(*(np.stack(numbers) for numbers in zip(*members, strict=True)))
 
 
-def _fit_member(
-    x: Matrix, y: NDArray[np.int64], k: int, epochs: int, random: np.random.Generator
-) -> list[Matrix]:
+def _fit_member(x: Matrix, y: NDArray[np.int64], k: int, epochs: int, random: np.random.Generator) -> list[Matrix]:
     weights = _begin(x.shape[1], k, random)
     means, squares = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
     # Small sets take smaller batches, so that there are steps enough to learn anything.
@@ -89,9 +87,7 @@ def _begin(d: int, k: int, random: np.random.Generator) -> list[Matrix]:
     return [inner, np.zeros(HIDDEN, np.float32), outer, np.zeros(k, np.float32)]
 
 
-def _slopes(
-    weights: list[Matrix], x: Matrix, y: NDArray[np.int64], random: np.random.Generator
-) -> list[Matrix]:
+def _slopes(weights: list[Matrix], x: Matrix, y: NDArray[np.int64], random: np.random.Generator) -> list[Matrix]:
     """Gradient of the mean log-loss of one batch."""
     inner, inner_bias, outer, outer_bias = weights
     x = x * _dropout((len(x), x.shape[1]), random)

@@ -141,9 +141,7 @@ def _block_scale(centered: NDArray[np.float32], blocks: Sequence[tuple[int, int]
     return scale
 
 
-def _principal(
-    centered: NDArray[np.float32], columns: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _principal(centered: NDArray[np.float32], columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Largest variances (c,) and their directions (dim, c), each with its largest entry positive."""
     # One thread: on a busy machine a second one waits for the first at every step, ten times as long.
     with threadpool_limits(limits=1):

@@ -1,8 +1,8 @@
 """Champion by proof: a challenger takes over only when it is shown to be better and no value suffers.
 
-Both are compared on their stored answers to the same test rows: a gain by a paired bootstrap over families, and no drop
-of more than 2 points in any value with at least 30 test rows (one-sided paired z-tests, Holm-corrected: uncorrected, a model
-that is better everywhere would be blocked in 43 % of cases with 47 values).
+Both are compared on their stored answers to the same test rows: a gain by a paired bootstrap over families,
+and no drop of more than 2 points in any value with at least 30 test rows (one-sided paired z-tests,
+Holm-corrected: uncorrected, a model that is better everywhere would be blocked in 43 % of cases with 47 values).
 """
 
 import json
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from vitrine.errors import NotFound, Refused
-from vitrine.learn.evaluate import bootstrap
+from vitrine.learn.evaluate import interval
 from vitrine.records import Promotion, now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -29,7 +29,7 @@ _ROLLED_BACK = "rolled back"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Challenger against champion on `n` common test answers: the gain in accuracy with its interval, and values that drop."""
+    """Challenger against champion on `n` common test answers: gain in accuracy and values that drop."""
 
     challenger: str
     champion: str
@@ -46,7 +46,8 @@ class Comparison:
     def sentence(self) -> str:
         """The comparison as a person reads it."""
         low, high = self.interval
-        gain = f"{100 * self.gain:+.2f} points (95 % interval {100 * low:+.2f} to {100 * high:+.2f}, n = {self.n:,})"
+        between = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}"
+        gain = f"{100 * self.gain:+.2f} points ({between}, n = {self.n:,})"
         drops = f"; drops in {', '.join(self.drops)}" if self.drops else ""
         return f"{self.challenger} against {self.champion}: {gain}{drops}"
 
@@ -58,16 +59,17 @@ def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str])
     """
     keys = ["sku", "attribute"]
     right = champion.select([*keys, "value"]).rename_columns([*keys, "before"])
-    both = challenger.join(right, keys=keys, join_type="inner").sort_by([("sku", "ascending"), ("attribute", "ascending")])
+    both = challenger.join(right, keys=keys, join_type="inner").sort_by([(key, "ascending") for key in keys])
     if not both.num_rows:
         raise Refused(
             f"{names[0]} and {names[1]} were not evaluated on common test products",
             hint="vitrine evaluate, for both models, then promote again",
         )
     columns = {name: np.array(both.column(name).to_pylist(), dtype=object) for name in both.column_names}
-    difference = (columns["value"] == columns["label"]).astype(float) - (columns["before"] == columns["label"])
-    low, high = bootstrap(lambda rows: float(difference[rows].mean()), columns["family_id"].astype(str))
-    return Comparison(*names, both.num_rows, float(difference.mean()), (low, high), _drops(columns, difference))
+    now_right, before_right = (columns[name] == columns["label"] for name in ("value", "before"))
+    difference = now_right.astype(np.float64) - before_right
+    gain = interval(difference, columns["family_id"].astype(str), within=(-1, 1))
+    return Comparison(*names, both.num_rows, float(difference.mean()), gain, _drops(columns, difference))
 
 
 def champion_of(catalog: Catalog) -> str | None:
@@ -87,35 +89,40 @@ def promote(catalog: Catalog, model_id: str, comparison: Comparison | None) -> P
 
     Raises Refused with the figures when the comparison proves nothing.
     """
-    champion = champion_of(catalog)
+    history = champion_history(catalog)
+    champion = history[-1].model_id if history else None
     if champion == model_id:
         raise Refused(f"{model_id} is the champion already")
-    if champion is not None and comparison is None:
-        raise Refused(f"{model_id} was not compared with the champion {champion}", hint="vitrine evaluate, then promote")
+    compared = (comparison.challenger, comparison.champion) if comparison else None
+    if champion is not None and compared != (model_id, champion):
+        raise Refused(f"{model_id} was not compared with the champion {champion}", hint="vitrine promote")
     if comparison is not None and not comparison.proven:
         raise Refused(
             f"not promoted: {comparison.sentence()}",
             hint="label more products where the gain is small; `vitrine models` shows both scorecards",
         )
     evidence: dict[str, Any] = asdict(comparison) if comparison else {"reason": "the first model"}
-    return _append(catalog, model_id, "promoted", evidence)
+    return _append(catalog, history, model_id, "promoted", evidence)
 
 
 def roll_back(catalog: Catalog, *, reason: str = "") -> Promotion:
     """Make the champion before the present one champion again; the history keeps both."""
     standing: list[str] = []
-    for entry in champion_history(catalog):
+    history = champion_history(catalog)
+    for entry in history:
         if entry.action == _ROLLED_BACK:
             standing.pop()
         else:
             standing.append(entry.model_id)
     if len(standing) < 2:
         raise NotFound("there is no earlier champion to go back to", hint="vitrine models shows the history")
-    return _append(catalog, standing[-2], _ROLLED_BACK, {"reason": reason or "asked for"})
+    return _append(catalog, history, standing[-2], _ROLLED_BACK, {"reason": reason or "asked for"})
 
 
-def _append(catalog: Catalog, model_id: str, action: str, evidence: dict[str, Any]) -> Promotion:
-    history = champion_history(catalog)
+def _append(
+    catalog: Catalog, history: list[Promotion], model_id: str, action: str, evidence: dict[str, Any]
+) -> Promotion:
+    """Add the entry after `history`; refused when another one has taken that place since it was read."""
     replaces = history[-1].model_id if history else None
     entry = Promotion(len(history) + 1, model_id, replaces, action, json.dumps(evidence), now())
     if not catalog.add(schema.promotions, [entry]):

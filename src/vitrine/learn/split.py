@@ -222,9 +222,7 @@ def _placed(members: pa.Table | None) -> dict[str, tuple[str, Part]]:
         if sku in placed:
             raise InputError(f"members: sku {sku!r} stands in more than one row")
         if part_of.setdefault(family, known) != known:
-            raise InputError(
-                f"members: family {family!r} is in {part_of[family]} and, by sku {sku!r}, in {part}"
-            )
+            raise InputError(f"members: family {family!r} is in {part_of[family]} and, by sku {sku!r}, in {part}")
         placed[sku] = (family, known)
     return placed
 

@@ -107,7 +107,9 @@ def _engine(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise MissingPart(f"catalog URL '{url}' cannot be used: {error}", hint="sqlite:///path/to/file") from None
     except ModuleNotFoundError as error:
-        raise MissingPart(f"the database driver {error.name} is not installed", hint=f"pip install {error.name}") from None
+        raise MissingPart(
+            f"the database driver {error.name} is not installed", hint=f"pip install {error.name}"
+        ) from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
     return engine

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from vitrine.intake.checks.evidence import LEAST_CONTRAST, LEAST_SHARPNESS, Evidence
+from vitrine.intake.checks.evidence import Evidence
 from vitrine.intake.checks.seen import Seen
+from vitrine.intake.measure import LEAST_CONTRAST, LEAST_SHARPNESS
 
 
 def blurred(evidence: Evidence) -> Iterator[Seen]:

@@ -15,6 +15,7 @@ from vitrine.config import Settings
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings
 from vitrine.intake.labels import current_labels
+from vitrine.intake.measure import LEAST_CONTRAST, LEAST_SHARPNESS, LEAST_SIDE
 from vitrine.learn.dataset import snapshot
 from vitrine.learn.split import split
 from vitrine.stores import schema
@@ -23,12 +24,6 @@ from vitrine.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
-# What a photo needs to be judged by. Of 5,711 real photos the palest, white cloth on white, has a contrast of
-# 0.106, and an empty background 0.00; the least sharp has 0.236, and blurred by 2 % of their side nine in ten
-# have less than 0.06; the smallest has 109 pixels on a side.
-LEAST_CONTRAST = 0.06
-LEAST_SHARPNESS = 0.12
-LEAST_SIDE = 64
 
 _FIGURES = ("width_before", "height_before", "bytes_before", "bytes_after", "steps", "contrast", "sharpness")
 

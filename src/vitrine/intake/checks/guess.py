@@ -56,10 +56,8 @@ def contradicted(
     labels: Sequence[str | None],
     families: Sequence[str],
     values: tuple[str, ...],
-    *,
-    below: float,
 ) -> list[Suspect]:
-    """Labels among `values`, less probable than `below`, that heads of other families contradict.
+    """Labels among `values` that heads of other families contradict, the least probable first.
 
     Row numbers are those of `rows`. Labels of fewer than `FOLDS` families cannot be judged.
     """
@@ -71,5 +69,4 @@ def contradicted(
     y = np.array([number[labels[i] or ""] for i in usable], dtype=np.int64)
     log_proba = out_of_fold(rows[usable], y, groups, k=len(values), kind="linear")
     proba = fit_calibrator(log_proba, y, groups).apply(log_proba)
-    found = suspects(proba, y, below=below)
-    return [Suspect(usable[one.row], one.given, one.suggested, one.probability) for one in found]
+    return [Suspect(usable[one.row], one.given, one.suggested, one.probability) for one in suspects(proba, y)]

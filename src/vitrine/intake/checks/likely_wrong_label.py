@@ -1,10 +1,10 @@
 """Find labels that the pictures contradict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from vitrine.intake.checks.confident import IMPROBABLE
+from vitrine.intake.checks.confident import Suspect, blatant
 from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.guess import contradicted, frequent, projected
+from vitrine.intake.checks.guess import Vectors, contradicted, frequent, projected
 from vitrine.intake.checks.seen import NotApplicable, Seen
 
 
@@ -25,7 +25,7 @@ def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
     found = [
         (suspect, name)
         for name, known in values.items()
-        for suspect in contradicted(rows, labels[name], families, known, below=IMPROBABLE)
+        for suspect in _worth_a_look(rows, labels[name], families, known)
         if (products[suspect.row]["sku"], name) in said  # an inferred 'not applicable' is nobody's mistake
     ]
     for suspect, name in sorted(found, key=lambda pair: pair[0].probability):
@@ -36,3 +36,10 @@ def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
             f"probable) but looks like '{known[suspect.suggested]}'; look at it, correct the label if wrong"
         )
         yield Seen(sku, evidence.first_file(sku), message, tuple(evidence.photos_of[sku]))
+
+
+def _worth_a_look(
+    rows: Vectors, labels: Sequence[str | None], families: Sequence[str], known: tuple[str, ...]
+) -> list[Suspect]:
+    judged = sum(label in known for label in labels)
+    return blatant(contradicted(rows, labels, families, known), judged, len(known))

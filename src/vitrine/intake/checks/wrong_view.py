@@ -21,8 +21,7 @@ def wrong_view(evidence: Evidence) -> Iterator[Seen]:
         raise NotApplicable(f"there are not two views with {least} good photos each")
     families = [evidence.family_of[link["sku"]] for link in links]
     rows = projected(evidence, [[link["photo_id"]] for link in links])
-    # Views are easy to tell and mistaken in one way, so that a wrong view is never improbable in itself.
-    for suspect in contradicted(rows, views, families, known, below=1.0):
+    for suspect in contradicted(rows, views, families, known):
         link = links[suspect.row]
         message = (
             f"photo '{link['file']}' of product '{link['sku']}' is said to show the view '{link['view']}' "

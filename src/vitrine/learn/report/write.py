@@ -18,13 +18,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from vitrine.errors import StorageError
-from vitrine.learn.confusion import Confusion, confusion
-from vitrine.learn.gallery import Shop, gallery
-from vitrine.learn.plots import Point, calibration_gap, reliability, risk_coverage
+from vitrine.learn.calibrate import reliability
+from vitrine.learn.report import plots
+from vitrine.learn.report.confusion import Confusion, confusion
+from vitrine.learn.report.gallery import Shop, gallery
 from vitrine.records import now
 from vitrine.taxonomy import Attribute, Taxonomy
 
 _WORST = 12
+_BINS = 10
 _FEW = 10  # values with fewer test rows stand last among the worst: one row decides them
 _THIN = "\u202f"  # narrow and never broken: between thousands, and before %
 
@@ -120,24 +122,26 @@ def _section(taxonomy: Taxonomy, name: str, score: Mapping[str, Any], rows: pa.T
     confidence = own.column("confidence").to_numpy()
     labels, answers = own.column("label").to_pylist(), own.column("value").to_pylist()
     right = np.array([label == answer for label, answer in zip(labels, answers, strict=True)])
+    allowed = 1 - score["precision"]
+    measured = reliability(confidence, right, bins=_BINS)
     return Section(
         name=name,
         attribute=attribute,
         score=score,
-        risk=risk_coverage(confidence, right, allowed=1 - score["precision"], point=_point(score)),
-        reliability=reliability(confidence, right),
-        gap=calibration_gap(confidence, right),
+        risk=plots.risk_coverage(confidence, right, allowed=allowed, point=_point(score)),
+        reliability=plots.reliability(measured),
+        gap=measured.ece,
         confusion=confusion(labels, answers, known=list(score["values"])),
         worst=_worst(score["values"]),
     )
 
 
-def _point(score: Mapping[str, Any]) -> Point | None:
+def _point(score: Mapping[str, Any]) -> plots.Point | None:
     """Where the certified rule landed on test; None where it published nothing."""
     if not score["coverage"]:
         return None
     error = score["published_interval"]
-    return Point(
+    return plots.Point(
         coverage=score["coverage"],
         error=1 - score["published_accuracy"],
         coverage_interval=tuple(score["coverage_interval"]) if score["coverage_interval"] else None,

@@ -45,9 +45,7 @@ class Confusion:
     lines: tuple[Line, ...]
 
 
-def confusion(
-    labels: Sequence[str], answers: Sequence[str], *, known: Sequence[str], most: int = MOST
-) -> Confusion:
+def confusion(labels: Sequence[str], answers: Sequence[str], *, known: Sequence[str], most: int = MOST) -> Confusion:
     """Count `answers` against `labels` (one entry a row) over the values `known` to the model.
 
     The `most` frequent labels have a line and a column each; other known values share one, and labels that
