@@ -27,7 +27,7 @@ def commands_page() -> str:
             if parameter.name == "help":
                 continue
             shown = (
-                ", ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.human_readable_name
+                ", ".join(parameter.opts) if parameter.param_type_name == "option" else str(parameter.name).upper()
             )
             meaning = getattr(parameter, "help", "") or ""
             default = "" if parameter.default in (None, False) or parameter.required else str(parameter.default)

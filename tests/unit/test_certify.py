@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -142,6 +143,15 @@ def test_nothing_certified_says_how_many_labels_it_would_take() -> None:
     n = small.labels_needed
     draws = [answers(n, seed=s, wrong={"red": 0.01}, prefix="c") for s in range(2, 12)]
     assert sum(certify(train, draw, attribute="color").coverage > 0 for draw in draws) >= 6
+
+
+def test_an_estimate_beyond_a_hundred_thousand_labels_is_not_given_in_digits() -> None:
+    train = answers(6000, seed=100, wrong={"red": 0.01})
+    small = certify(train, answers(120, seed=1, wrong={"red": 0.01}, prefix="c"), attribute="color")
+    huge = replace(small, labels_needed=1_234_567).sentence()
+    assert huge.endswith("it would take more than 100,000 labelled calibrate families")
+    most = replace(small, labels_needed=100_000).sentence()
+    assert most.endswith("it would take about 100,000 labelled calibrate families or more")
 
 
 def test_a_head_that_is_never_right_enough_says_so() -> None:

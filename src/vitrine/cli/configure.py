@@ -13,7 +13,7 @@ from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 from vitrine.errors import VitrineError
 
-config = typer.Typer(no_args_is_help=True, help="Show the settings.")
+config = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.")
 
 
 @config.command("show")

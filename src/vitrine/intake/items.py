@@ -179,11 +179,8 @@ def read_price(cell: str) -> float:
     (1299.9, 1299.9, 89.9, 120.0)
     """
     digits = "".join(c for c in cell if c.isdigit() or c in ".,-")
-    if digits.rfind(",") > digits.rfind("."):
-        digits = digits.replace(".", "").replace(",", ".")
-    else:
-        digits = digits.replace(",", "")
-    price = float(digits)
+    decimal_comma = digits.rfind(",") > digits.rfind(".")
+    price = float(digits.replace(".", "").replace(",", ".") if decimal_comma else digits.replace(",", ""))
     if price < 0:
         raise ValueError(cell)
     return price

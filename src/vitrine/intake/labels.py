@@ -1,10 +1,10 @@
 """Which labels hold today: the latest word on each attribute of each product, people before tables.
 
 >>> from vitrine.records import Label, now, to_table
->>> rows = [Label("a", "heel", "block", "table", "t1", now()), Label("a", "heel", "wedge", "table", "t1", now())]
->>> current_labels(to_table(Label, rows)).to_pylist()
-[{'sku': 'a', 'attribute': 'heel', 'value': 'block', 'source': 'table', 'conflict': True}, \
-{'sku': 'a', 'attribute': 'heel', 'value': 'wedge', 'source': 'table', 'conflict': True}]
+>>> moment = now()
+>>> rows = [Label("a", "heel", value, "table", "t1", moment) for value in ("block", "wedge")]
+>>> [(row["value"], row["conflict"]) for row in current_labels(to_table(Label, rows)).to_pylist()]
+[('block', True), ('wedge', True)]
 """
 
 import duckdb

@@ -60,16 +60,16 @@ class PhotoSource:
             raise self._lost(error) from error
 
     def _exists(self) -> bool:
-        try:
-            return bool(self._filesystem.exists(self._root))
-        except Exception as error:
-            raise self._lost(error) from error
+        # a store's own `exists` answers no when it cannot be reached; listing it tells the two apart
+        return os.path.isdir(self._root) if self._local else bool(self._remote_versions())
 
     def _remote_versions(self) -> dict[str, str]:
         """One listing for the whole job: asking the store 120,000 times for a size would take longer than reading."""
         if self._versions is None:
             try:
                 entries = self._filesystem.find(self._root, detail=True)
+            except FileNotFoundError:
+                entries = {}
             except Exception as error:
                 raise self._lost(error) from error
             self._versions = {
