@@ -61,7 +61,7 @@ def make(name: str, data: Path, folder: Path, weights: Path) -> Workspace:
 def dataset_of(workspace: Workspace, salt: str) -> Dataset:
     """A snapshot placed afresh with `salt`, without touching the workspace's own families."""
     products = workspace.catalog.read(schema.products)
-    links = workspace.catalog.read(schema.product_photos).select(["sku", "photo_id"])
+    links = workspace.catalog.read(schema.product_photos)
     placed = split(products, links, twins=workspace.catalog.read(schema.twins), salt=salt)
     labels = workspace.catalog.read(schema.labels)
     table = snapshot(products, links, placed.members, labels, workspace.taxonomy)

@@ -26,9 +26,7 @@ def commands_page() -> str:
         for parameter in command.params:
             if parameter.name == "help":
                 continue
-            shown = (
-                ", ".join(parameter.opts) if parameter.param_type_name == "option" else str(parameter.name).upper()
-            )
+            shown = ", ".join(parameter.opts) if parameter.param_type_name == "option" else str(parameter.name).upper()
             meaning = getattr(parameter, "help", "") or ""
             default = "" if parameter.default in (None, False) or parameter.required else str(parameter.default)
             lines.append(f"| `{shown}` | {_plain(meaning)} | {default} |")

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.errors import InputError, StorageError
@@ -179,13 +178,3 @@ def _load(output: Path, catalog: Catalog) -> None:
 def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
     for path in sorted(output.glob("part-*.parquet")):
         yield pq.read_table(path).to_pylist()
-
-
-def products_with_photos(catalog: Catalog) -> dict[str, list[str]]:
-    """sku → its photo_ids, of every product that has one."""
-    table = tables.product_photos
-    links = catalog.read(sa.select(table.c.sku, table.c.photo_id).order_by(table.c.sku, table.c.photo_id))
-    photos_of: dict[str, list[str]] = {}
-    for sku, photo_id in zip(*(links.column(name).to_pylist() for name in ("sku", "photo_id")), strict=True):
-        photos_of.setdefault(sku, []).append(photo_id)
-    return photos_of

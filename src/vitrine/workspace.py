@@ -34,7 +34,7 @@ from vitrine.intake.source import PhotoSource
 from vitrine.intake.twins import Fingerprint, Index, near
 from vitrine.learn import dataset as datasets
 from vitrine.learn import model as models
-from vitrine.learn.fuse import fuse
+from vitrine.learn.fuse import fuse, photos_to_fuse
 from vitrine.learn.promote import champion_of
 from vitrine.records import ModelRecord, TestUse, now
 from vitrine.stores import schema
@@ -231,7 +231,7 @@ class Workspace:
         """The champion's answers for all products (see `vitrine.classify`)."""
         return classify.classify(
             self.model(),
-            classify.products_with_photos(self.catalog),
+            photos_to_fuse(self.catalog.read(schema.product_photos)),
             self.embed,
             catalog=self.catalog,
             folder=self.data / "runs",

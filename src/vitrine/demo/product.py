@@ -71,7 +71,7 @@ def _fault(rng: np.random.Generator, *, first: bool) -> str:
         ("too-small", 0.00175),
         ("blank", 0.00175),
         ("blurred", 0.00175),
-        ("wrong-view", 0.022),
+        ("wrong-view", 0.015),
     )
     for kind, share in kinds:
         mark -= share
@@ -83,6 +83,8 @@ def _fault(rng: np.random.Generator, *, first: bool) -> str:
 def _shots(key: tuple[int, ...], fault: str, rng: np.random.Generator) -> tuple[Shot, ...]:
     """One to three photos, the first from the side; a wrong view hides under the label "side"."""
     count = int(choose({"1": 76, "2": 17, "3": 7}, rng)) if fault not in ("exact", "near") else 1
+    if fault == "wrong-view":
+        count = max(count, 2)  # the truth stays visible in the first photo
     views = [
         "side",
         *(choose({"side": 45, "detail": 25, "front": 18, "top": 12}, rng) for _ in range(count - 1)),

@@ -46,6 +46,7 @@ class DemoReport:
     classified: dict[str, Any]
     one_photo_ms: float
     seconds: float
+    stages: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -59,7 +60,28 @@ class DemoReport:
             "classified": self.classified,
             "one_photo_ms": self.one_photo_ms,
             "seconds": self.seconds,
+            "stages": self.stages,
         }
+
+
+def _timed(watch: Watch, begun: dict[str, float]) -> Watch:
+    """The same watch, noting when each stage began."""
+
+    def watch_and_note(stage: str) -> Progress:
+        begun[f"{len(begun)} {stage}"] = time.perf_counter()
+        return watch(stage)
+
+    return watch_and_note
+
+
+def _durations(begun: dict[str, float], end: float) -> dict[str, float]:
+    """Seconds of each stage, from one beginning to the next."""
+    moments = [*begun.values(), end]
+    lasted: dict[str, float] = {}
+    for number, stage in enumerate(begun):
+        name = stage.partition(" ")[2]
+        lasted[name] = lasted.get(name, 0.0) + moments[number + 1] - moments[number]
+    return lasted
 
 
 def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoReport:
@@ -74,6 +96,8 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
     from vitrine.jobs import run_evaluation, run_training
 
     started = time.perf_counter()
+    stages: dict[str, float] = {}
+    watch = _timed(watch, stages)
     drawn = folder / "drawn"
     planted = draw_catalog(drawn, products=products, seed=seed, progress=watch("draw"))
     workspace = _workspace(folder, drawn)
@@ -101,6 +125,7 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
         classified=asdict(classified),
         one_photo_ms=_one_photo(workspace, drawn),
         seconds=time.perf_counter() - started,
+        stages=_durations(stages, time.perf_counter()),
     )
     text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1, default=str)
     (folder / "demo.json").write_text(text, encoding="utf-8")

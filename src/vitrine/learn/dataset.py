@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.errors import InputError, NotFound
 from vitrine.intake.labels import current_labels
+from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.split import check_no_crossing, split, style_key
 from vitrine.records import Move
 from vitrine.stores import schema
@@ -62,7 +62,7 @@ def freeze(catalog: Catalog, taxonomy: Taxonomy, folder: Path, *, salt: str = ""
     Raises InputError when there is nothing to learn from, Refused when a twin would cross the parts.
     """
     products = catalog.read(schema.products)
-    links = catalog.read(sa.select(schema.product_photos.c.sku, schema.product_photos.c.photo_id))
+    links = catalog.read(schema.product_photos)
     if not links.num_rows:
         raise InputError("the catalog has no photo yet", hint="vitrine ingest PHOTOS --table labels.csv")
     twins = catalog.read(schema.twins)
@@ -86,9 +86,7 @@ def load(dataset_id: str, folder: Path) -> Dataset:
 
 def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.Table, taxonomy: Taxonomy) -> pa.Table:
     """The data set's table from the catalog's tables (see `Dataset.table`)."""
-    photos: dict[str, list[str]] = {}
-    for link in links.to_pylist():
-        photos.setdefault(link["sku"], []).append(link["photo_id"])
+    photos = photos_to_fuse(links)
     said = _labels_by_sku(labels, taxonomy)
     names = dict(zip(products.column("sku").to_pylist(), products.column("name").to_pylist(), strict=True))
     words = color_words(taxonomy)
@@ -99,7 +97,7 @@ def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.
             continue
         complete = taxonomy.infer_not_applicable(said.get(sku, {}))
         style = style_key(names.get(sku) or "", words) or member["family_id"]
-        fixed = {**member, "style": style, "photo_ids": sorted(photos[sku])}
+        fixed = {**member, "style": style, "photo_ids": photos[sku]}
         rows.append(fixed | {name: complete.get(name) for name in taxonomy.attributes})
     rows.sort(key=lambda row: str(row["sku"]))
     return pa.Table.from_pylist(rows, schema=_schema(taxonomy))

@@ -1,12 +1,33 @@
-"""Fuse the photos of a product into one vector: the mean of its photos' vectors."""
+"""Fuse the photos of a product into one vector: the mean over its side views.
+
+Other views are averaged in only where there is no side view: on a drawn catalog they cost 1 to 2 points of accuracy.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
+
+
+SIDE = "side"
+
+
+def photos_to_fuse(links: pa.Table) -> dict[str, list[str]]:
+    """sku → the photo_ids that speak for it, sorted: its side views and photos without a view, else all it has.
+
+    `links` has the columns sku, photo_id, view.
+    """
+    every: dict[str, list[str]] = {}
+    side: dict[str, list[str]] = {}
+    for link in links.select(["sku", "photo_id", "view"]).to_pylist():
+        every.setdefault(link["sku"], []).append(link["photo_id"])
+        if (link["view"] or SIDE).casefold() == SIDE:
+            side.setdefault(link["sku"], []).append(link["photo_id"])
+    return {sku: sorted(side.get(sku, photo_ids)) for sku, photo_ids in sorted(every.items())}
 
 
 class PhotoVectors(Protocol):
