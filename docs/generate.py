@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import typer.main
 
+from vitrine.checks.builtin import CHECKS
 from vitrine.cli.main import app
 from vitrine.config import sections
-from vitrine.intake.checks.builtin import CHECKS
 
 FOLDER = Path(__file__).parent / "reference"
 

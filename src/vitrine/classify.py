@@ -22,7 +22,7 @@ from vitrine.errors import InputError, StorageError
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
-from vitrine.records import Prediction, now, schema
+from vitrine.records import Prediction, check_table, now, schema
 from vitrine.stores import schema as tables
 from vitrine.stores.catalog import Catalog
 
@@ -177,4 +177,5 @@ def _load(output: Path, catalog: Catalog) -> None:
 
 def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
     for path in sorted(output.glob("part-*.parquet")):
-        yield pq.read_table(path).to_pylist()
+        part = pq.read_table(path)
+        yield check_table(part, Prediction, key=("sku", "attribute", "head_id"), where=str(path)).to_pylist()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vitrine.errors import InputError
 
@@ -163,7 +164,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
-class TestUse:
+class LookAtTest:
     """One look at the test part, counted and shown."""
 
     model_id: str
@@ -216,21 +217,22 @@ def check_table(table: pa.Table, record: type, *, key: tuple[str, ...], where: s
     missing = [name for name in wanted.names if name not in table.column_names]
     if missing:
         raise InputError(f"{where}: column '{missing[0]}' is missing (there are: {', '.join(table.column_names)})")
-    try:
-        table = table.select(wanted.names).cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-        raise InputError(f"{where}: {error}") from None
+    table = table.select(wanted.names)
     for column in wanted:
         nulls = table.column(column.name).is_null()
         if not column.nullable and table.column(column.name).null_count:
             raise InputError(f"{where}: row {nulls.to_pylist().index(True)}: '{column.name}' is empty")
+    try:
+        table = table.cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        raise InputError(f"{where}: {error}") from None
     _check_unique(table, key, where)
     return table
 
 
 def _check_unique(table: pa.Table, key: tuple[str, ...], where: str) -> None:
     counts = table.group_by(list(key)).aggregate([([], "count_all")])
-    twice = counts.filter(pa.compute.greater(counts.column("count_all"), 1))
+    twice = counts.filter(pc.greater(counts.column("count_all"), 1))
     if twice.num_rows:
         first = twice.slice(0, 1).to_pylist()[0]
         values = ", ".join(f"{name} = {first[name]!r}" for name in key)

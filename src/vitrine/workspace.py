@@ -36,7 +36,7 @@ from vitrine.learn import dataset as datasets
 from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse, photos_to_fuse
 from vitrine.learn.promote import champion_of
-from vitrine.records import ModelRecord, TestUse, now
+from vitrine.records import LookAtTest, ModelRecord, now
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -202,7 +202,7 @@ class Workspace:
 
     def count_test_use(self, model: models.Model) -> int:
         """Enter one more look at the test part of the model's data set; returns how many there were."""
-        self.catalog.add(schema.test_uses, [TestUse(model.model_id, model.dataset_id, now())])
+        self.catalog.add(schema.test_uses, [LookAtTest(model.model_id, model.dataset_id, now())])
         table = schema.test_uses
         return self.catalog.count(sa.select(table).where(table.c.dataset_id == model.dataset_id))
 

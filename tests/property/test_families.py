@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitrine.errors import InputError, Refused
-from vitrine.learn.split import PARTS, by_group, check_no_crossing, families, place, split, style_key
+from vitrine.learn.split import PARTS, check_no_crossing, families, place, split
 
 SKUS = st.sampled_from([f"s{i}" for i in range(14)])
 PHOTOS = st.sampled_from([f"p{i}" for i in range(18)])
@@ -163,17 +163,6 @@ def test_bad_tables_are_refused_with_the_row() -> None:
     crossing = pa.table({"sku": ["a", "b"], "family_id": ["f", "f"], "part": ["train", "test"]})
     with pytest.raises(InputError, match="family 'f' is in train and, by sku 'b', in test"):
         split(pa.table({"sku": ["a"]}), photos, previous=crossing)
-
-
-def test_row_family_and_style_are_ever_stricter() -> None:
-    names = {"a": "Lumo Men Red Tee", "b": "Lumo Men Navy Blue Tee", "c": "Lumo Women Red Tee", "d": ""}
-    members = split(pa.table({"sku": list(names)}), pa.table({"sku": ["a", "c"], "photo_id": ["p", "p"]})).members
-    style_of = {sku: style_key(name, ["Red", "Navy Blue"]) for sku, name in names.items()}
-    groups = {
-        by: len(set(by_group(members, by, style_of=style_of)["family_id"].to_pylist()))
-        for by in ("row", "family", "style")
-    }
-    assert groups == {"row": 4, "family": 3, "style": 2}
 
 
 def test_a_catalog_of_120_000_products_is_split_in_seconds() -> None:

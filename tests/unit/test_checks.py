@@ -16,11 +16,12 @@ from PIL import Image, ImageDraw, ImageFilter
 from typer.testing import CliRunner
 
 from conftest import make_workspace
+from vitrine.checks.check import Report, check
+from vitrine.checks.confident import Suspect, blatant, suspects
+from vitrine.checks.page import SHOWN, write_page
+from vitrine.checks.told import told
 from vitrine.cli.main import app
 from vitrine.demo.catalog import Planted
-from vitrine.intake.checks.check import Report, check
-from vitrine.intake.checks.confident import Suspect, blatant, suspects
-from vitrine.intake.checks.page import SHOWN, write_page
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import describe_photo
 from vitrine.intake.items import items_of_rows
@@ -311,11 +312,42 @@ def test_an_empty_workspace_can_be_checked(tmp_path: Path) -> None:
     assert "no label at all" in page
 
 
-def test_a_long_list_is_cut_in_the_page_and_says_so(tmp_path: Path) -> None:
+def test_a_long_list_is_folded_and_cut_in_the_page_and_says_so(tmp_path: Path) -> None:
     rows = [{"sku": f"p{i}", "photo": "", "color": "red"} for i in range(SHOWN + 5)]
     workspace = bring(tmp_path, rows, {})
-    page = write_page(workspace, check(workspace), tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "… and 5 more" in page
+    parsed = Parsed(write_page(workspace, check(workspace), tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "… and 5 more" in parsed.text
+    assert f"{SHOWN - 24} more" in parsed.text and "details" in [tag for tag, _ in parsed.tags]
+    assert parsed.text.count("ame one in the table and ingest again") == 1  # advice for all of them stands once
+
+
+def test_the_page_opens_with_what_there_is_to_do(hostile: Workspace, tmp_path: Path) -> None:
+    report = check(hostile)
+    text = Parsed(write_page(hostile, report, tmp_path / "page.html").read_text(encoding="utf-8")).text
+    assert f"{len(report.findings)} things to look at in 2 products." in text
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", text)
+    nothing = create(tmp_path / "empty", TAXONOMY, {})
+    page = write_page(nothing, Report((), {"blank": 0}, {}, {}), tmp_path / "nothing.html")
+    assert "Nothing to look at in 0 products." in " ".join(Parsed(page.read_text(encoding="utf-8")).text.split())
+
+
+def test_every_finding_can_be_taken_apart_and_loses_nothing(hostile: Workspace) -> None:
+    for finding in check(hostile).findings:
+        parts = told(finding)
+        assert parts.what and parts.remedy and parts.what in finding.message
+        assert finding.message.endswith(parts.remedy)
+        assert not parts.where or finding.product in parts.where
+    cell = Finding(
+        "off-taxonomy", "error", "A1", None, "t.csv row 2: product 'A1': color: 'a; b? c' is not known; fix it"
+    )
+    assert told(cell).where == ("A1", "t.csv row 2")
+    assert (told(cell).what, told(cell).remedy) == ("color: 'a; b? c' is not known", "fix it")
+
+
+@given(st.text(max_size=12), st.none() | st.text(max_size=8), st.none() | st.text(max_size=8))
+def test_a_sentence_that_no_check_wrote_stays_readable(message: str, product: str | None, photo: str | None) -> None:
+    parts = told(Finding("x", "note", product, photo, message))
+    assert parts.what in message and parts.remedy in message
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(2, 40))

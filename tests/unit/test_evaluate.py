@@ -3,12 +3,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from vitrine.config import LearnSettings
 from vitrine.errors import Refused
 from vitrine.learn.dataset import Dataset
-from vitrine.learn.evaluate import Evaluation, evaluate, interval
+from vitrine.learn.evaluate import Evaluation, evaluate, interval, interval_of_difference
 from vitrine.learn.train import Trained, train
 from vitrine.taxonomy import parse
 
@@ -145,19 +147,48 @@ def test_the_order_of_rows_and_names_of_families_change_nothing() -> None:
     assert interval(flags, families) == interval(flags[order], renamed[order])
 
 
-@pytest.mark.parametrize(("share", "least"), [(0.6, 0.91), (0.9, 0.91), (0.97, 0.85)])
-def test_the_interval_covers_the_truth_about_as_often_as_it_says(share: float, least: float) -> None:
-    """Families of one to four products that are right or wrong together; 300 catalogs of 150 families.
-
-    Near 1 a bootstrap is too narrow: with four or five wrong families there is little to draw from.
-    """
-    random = np.random.default_rng(2)
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("families", [30, 150, 400])
+@pytest.mark.parametrize("share", [0.6, 0.9, 0.97, 0.99])
+def test_the_interval_covers_the_truth_as_often_as_it_says(share: float, families: int, together: bool) -> None:
+    """300 catalogs of families of one to four products, right or wrong together or each family with its own odds."""
+    random = np.random.default_rng(4)
     covered = 0
     for _ in range(300):
-        sizes = random.integers(1, 5, 150)
-        low, high = interval(np.repeat(random.random(150) < share, sizes), np.repeat(np.arange(150), sizes))
+        sizes = random.integers(1, 5, families)
+        odds = random.random(families) < share if together else random.beta(4 * share, 4 * (1 - share), families)
+        right = random.random(sizes.sum()) < np.repeat(odds, sizes)
+        low, high = interval(right, np.repeat(np.arange(families), sizes))
         covered += low <= share <= high
-    assert covered / 300 > least
+    assert covered / 300 >= 0.92
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0, 1))
+def test_an_interval_holds_its_share_and_is_never_a_point(seed: int, families: int, share: float) -> None:
+    random = np.random.default_rng(seed)
+    of = np.repeat(np.arange(families), random.integers(1, 6, families))
+    right = random.random(len(of)) < share
+    low, high = interval(right, of)
+    assert 0 <= low <= right.mean() <= high <= 1
+    assert low < high
+
+
+def test_families_with_the_same_share_count_once_each() -> None:
+    flags, families = np.tile([True, True, False], 50), np.repeat(np.arange(50), 3)
+    low, high = interval(flags, families)
+    assert (low, high) == (pytest.approx(0.52, abs=0.01), pytest.approx(0.793, abs=0.01))
+
+
+def test_a_difference_that_is_nowhere_is_not_certain_to_be_nowhere() -> None:
+    low, high = interval_of_difference(np.zeros(300), np.repeat(np.arange(100), 3))
+    assert low == -high and 0.03 < high < 0.04
+
+
+def test_a_difference_that_is_there_is_seen() -> None:
+    random = np.random.default_rng(6)
+    gains = random.choice([-1, 0, 1], 900, p=[0.05, 0.8, 0.15])
+    low, high = interval_of_difference(gains, np.repeat(np.arange(300), 3))
+    assert 0 < low < gains.mean() < high < 0.2
 
 
 def test_rows_of_one_family_do_not_count_as_independent() -> None:

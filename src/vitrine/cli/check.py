@@ -9,7 +9,7 @@ from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 
 if TYPE_CHECKING:
-    from vitrine.intake.checks.check import Report
+    from vitrine.checks.check import Report
 
 _FIRST = 3
 
@@ -24,8 +24,8 @@ def check(
     Prints the findings and writes a page with the pictures, by default reports/check.html. Changes nothing.
     """
     import vitrine
-    from vitrine.intake.checks.check import check as run_checks
-    from vitrine.intake.checks.page import write_page
+    from vitrine.checks.check import check as run_checks
+    from vitrine.checks.page import write_page
 
     opened = vitrine.open(workspace)
     with output.progress("embed") as embedding, output.progress("check") as checking:
@@ -39,7 +39,7 @@ def check(
 
 
 def _show(report: "Report") -> None:
-    from vitrine.intake.checks.page import sections
+    from vitrine.checks.page import sections
 
     found = sections(report)
     rows = [(f"{one.count:,}", one.severity, one.code, one.title) for one in found]

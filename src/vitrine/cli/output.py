@@ -17,6 +17,8 @@ from vitrine.errors import VitrineError
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False)
 
+_MANY = 100_000  # as in a certificate: a larger estimate is too uncertain to be worth its digits
+
 
 def say(message: str) -> None:
     """A line for the person, on stderr."""
@@ -55,7 +57,9 @@ def show_certificates(certificates: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _needed(labels: int | None) -> str:
-    return f"about {labels:,}" if labels else "a better head"
+    if not labels:
+        return "a better head"
+    return f"more than {_MANY:,}" if labels > _MANY else f"about {labels:,}"
 
 
 def show_error(error: VitrineError, *, as_json: bool = False) -> None:

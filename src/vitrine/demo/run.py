@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from vitrine.checks.check import Report, check
 from vitrine.demo.catalog import Planted, draw_catalog
-from vitrine.intake.checks.check import Report, check
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
@@ -92,7 +92,7 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
     """
     from dataclasses import asdict
 
-    from vitrine.intake.checks.page import write_page
+    from vitrine.checks.page import write_page
     from vitrine.jobs import run_evaluation, run_training
 
     started = time.perf_counter()

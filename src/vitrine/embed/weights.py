@@ -53,11 +53,11 @@ def hub_file(model: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
     except ModuleNotFoundError as error:
         raise MissingPart(f"{model} needs the hub extra", hint="pip install 'vitrine[hub]'") from error
-    fetch = {"repo_id": f"{owner}/{name}", "revision": revision or None}
+    repository, at = f"{owner}/{name}", revision or None
     try:
-        path = Path(hf_hub_download(filename=file, **fetch))
+        path = Path(hf_hub_download(repository, file, revision=at))
         if path.suffix.lower() == ".xml":
-            hf_hub_download(filename=str(Path(file).with_suffix(".bin")), **fetch)
+            hf_hub_download(repository, str(Path(file).with_suffix(".bin")), revision=at)
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         raise MissingPart(
             f"{model} cannot be fetched from the hub: {str(error).strip().splitlines()[0]}",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.stats import beta, norm, t
 
 from vitrine.errors import Refused
 from vitrine.learn.answers import WHOLE_PRODUCT
@@ -21,6 +22,7 @@ from vitrine.learn.train import Take, project
 
 _DRAWS = 1_000
 _TAIL = 0.025  # of a 95 % interval, on either side
+_NO_SCATTER = 1e-12  # of families that all have the same share, but for rounding
 ROWS = pa.schema(
     [
         pa.field("sku", pa.string(), nullable=False),
@@ -78,27 +80,56 @@ def evaluate(model: Model, dataset: Dataset, take: Take, *, test_uses: int, leak
     return Evaluation(scorecard, everything)
 
 
-def interval(
-    values: NDArray[Any], families: NDArray[Any], *, within: tuple[float, float] = (0.0, 1.0)
-) -> tuple[float, float]:
-    """95 % interval of the mean of `values` (n,), numbers `within` limits; `families` (n,) says whose they are.
+def interval(flags: NDArray[Any], families: NDArray[Any]) -> tuple[float, float]:
+    """95 % interval of the share of `flags` (n,) that are true (or 1); `families` (n,) says whose they are.
 
-    Bootstrap over families, 1,000 draws. Where all families are alike (everything right, say) it would have
-    no width and claim certainty: there, by the exact interval of Clopper and Pearson (1934) on one product a
-    family, 0.025 ** (1 / families) or more of all families are like those seen; the rest may be anything.
-    Shares near 0 or 1 of few families get too narrow a bootstrap: at 97 % right, 150 families, 87 % of the
-    intervals hold the truth. `values` must have a row.
+    Korn and Graubard 1998 ("Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data", Survey Methodology 24): the exact interval of Clopper and Pearson on
+    as many independent rows as the scatter between families amounts to. Where all rows agree nothing
+    scatters, and every family counts as one row. `flags` must have a row.
 
     >>> interval(np.ones(100), np.arange(100))
     (0.9638, 1.0)
     """
     _, index = np.unique(families, return_inverse=True)
-    sums, sizes = np.bincount(index, weights=values), np.bincount(index)
-    low, high = within
+    sums, sizes = np.bincount(index, weights=flags), np.bincount(index)
+    share = float(sums.sum() / sizes.sum())
+    n = _independent_rows(sums, sizes, share)
+    right, wrong = share * n, (1 - share) * n
+    low = beta.ppf(_TAIL, right, wrong + 1) if right else 0.0
+    high = beta.ppf(1 - _TAIL, right + 1, wrong) if wrong else 1.0
+    return round(float(low), 4), round(float(high), 4)
+
+
+def _independent_rows(sums: NDArray[Any], sizes: NDArray[Any], share: float) -> float:
+    """How many independent rows would say as much about `share` as these families do, at most all rows."""
+    families, rows = len(sizes), sizes.sum()
+    scatter = float(((sums - share * sizes) ** 2).sum()) / rows**2
+    if families == 1 or scatter < _NO_SCATTER:
+        return float(families)
+    variance = scatter * families / (families - 1)
+    # the variance itself is estimated, from few families badly
+    known = (norm.ppf(_TAIL) / t.ppf(_TAIL, families - 1)) ** 2
+    return float(min(rows, share * (1 - share) / variance) * known)
+
+
+def interval_of_difference(differences: NDArray[Any], families: NDArray[Any]) -> tuple[float, float]:
+    """95 % interval of the mean of `differences` (n,) between -1 and 1; `families` (n,) says whose they are.
+
+    Bootstrap over families, 1,000 draws. Where all families are alike (no answer differs, say) it would have
+    no width and claim certainty: there, by Clopper and Pearson (1934) on one product a family,
+    0.025 ** (1 / families) or more of all families are like those seen; the rest may be anything.
+    `differences` must have a row.
+
+    >>> interval_of_difference(np.zeros(100), np.arange(100))
+    (-0.0362, 0.0362)
+    """
+    _, index = np.unique(families, return_inverse=True)
+    sums, sizes = np.bincount(index, weights=differences), np.bincount(index)
     mean = float(sums[0] / sizes[0])
     if np.allclose(sums / sizes, mean):
         like = _TAIL ** (1 / len(sizes))
-        ends = [like * mean + (1 - like) * low, like * mean + (1 - like) * high]
+        ends = [like * mean - (1 - like), like * mean + (1 - like)]
     else:
         ends = np.quantile(_drawn_means(sums, sizes), (_TAIL, 1 - _TAIL)).tolist()
     return round(ends[0], 4), round(ends[1], 4)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from vitrine.errors import NotFound, Refused
-from vitrine.learn.evaluate import interval
+from vitrine.learn.evaluate import interval_of_difference
 from vitrine.records import Promotion, now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -68,7 +68,7 @@ def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str])
     columns = {name: np.array(both.column(name).to_pylist(), dtype=object) for name in both.column_names}
     now_right, before_right = (columns[name] == columns["label"] for name in ("value", "before"))
     difference = now_right.astype(np.float64) - before_right
-    gain = interval(difference, columns["family_id"].astype(str), within=(-1, 1))
+    gain = interval_of_difference(difference, columns["family_id"].astype(str))
     return Comparison(*names, both.num_rows, float(difference.mean()), gain, _drops(columns, difference))
 
 

@@ -136,35 +136,6 @@ def check_no_crossing(members: pa.Table, photos: pa.Table, twins: pa.Table | Non
             )
 
 
-def by_group(
-    members: pa.Table,
-    by: Literal["row", "family", "style"],
-    *,
-    style_of: Mapping[str, str] | None = None,
-    salt: str = "",
-) -> pa.Table:
-    """The same products placed afresh by row, family or style, for a report's leak tax (schema `MEMBERS`).
-
-    `style_of` maps sku to `style_key(name, …)` and is needed for "style"; an empty key ties nothing. Styles
-    are tied on top of families, so the three are ever stricter and their differences are what leaks. Never
-    train a head that may be promoted on it: "row" leaks on purpose.
-
-    Raises `InputError` when "style" is asked for without `style_of`.
-    """
-    if by == "style" and style_of is None:
-        raise InputError("a split by style needs style_of, the style of every sku")
-    skus = _keys(members, "sku", "members")
-    if by == "row":
-        grouped = {sku: _family_id(sku) for sku in skus}
-    else:
-        links = list(zip(skus, _keys(members, "family_id", "members"), strict=True))
-        if by == "style":
-            links += [(sku, f"style {style_of[sku]}") for sku in skus if style_of and style_of.get(sku)]
-        grouped = families(links)
-    regrouped = [Member(sku, group, place(group, salt)) for sku, group in sorted(grouped.items())]
-    return to_table(Member, regrouped)
-
-
 def style_key(name: str, color_words: Iterable[str]) -> str:
     """`name` without case, accents, punctuation and the words of `color_words`; for reports, it never ties.
 

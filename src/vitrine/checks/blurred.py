@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import Seen
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import Seen
 from vitrine.intake.measure import LEAST_CONTRAST, LEAST_SHARPNESS
 
 

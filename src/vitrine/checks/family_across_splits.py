@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import NotApplicable, Seen
 from vitrine.errors import InputError, Refused
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import NotApplicable, Seen
 from vitrine.learn.split import check_no_crossing
 
 

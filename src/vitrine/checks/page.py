@@ -2,29 +2,33 @@
 
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from vitrine.checks.builtin import CHECKS
+from vitrine.checks.check import Report
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.overview import overview
+from vitrine.checks.told import told
 from vitrine.errors import NotFound, StorageError, UnreadablePhoto
-from vitrine.intake.checks.builtin import CHECKS
-from vitrine.intake.checks.check import Report
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.overview import overview
 from vitrine.records import Finding, now
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
-SHOWN = 40  # findings of a code with pictures: a page of at most a few megabytes
-_SIDE = 112
-_PICTURES = 3
+SHOWN = 120  # findings of a code with pictures: a page of a few megabytes
+_CARDS = 24  # of them in sight, the others in a fold
+_PICTURES = 3  # of a finding
+_VALUES = 10  # of an attribute in sight
+_KIN = 3  # of a group of twins
+_SIDE = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +41,36 @@ class Section:
     count: int
     first: tuple[Finding, ...]
 
+    @property
+    def remedy(self) -> str:
+        """What to do, where it is the same for all of them; else empty."""
+        remedies = {told(finding).remedy for finding in self.first}
+        return remedies.pop() if len(remedies) == 1 else ""
+
 
 def write_page(workspace: "Workspace", report: Report, path: Path) -> Path:
     """Write the page to `path` and return it; StorageError when that cannot be written."""
     evidence = Evidence(workspace, on_embed=lambda done, total: None)
-    environment = Environment(
-        loader=PackageLoader("vitrine.intake.checks", "."), autoescape=True, undefined=StrictUndefined
-    )
-    html = environment.get_template("page.html").render(
-        workspace=str(workspace.folder),
-        written_at=now(),
-        sections=sections(report),
-        not_run=report.not_run,
-        pictures={finding: photos[:_PICTURES] for finding, photos in report.pictures.items()},
-        overview=overview(evidence),
-        thumbnail=_thumbnails(workspace),
-        names={photo: ", ".join(one.sku for one in shown) for photo, shown in evidence.shows.items()},
+    found = sections(report)
+    html = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            workspace=str(workspace.folder),
+            written=now(),
+            sections=found,
+            content=_content(report, found),
+            not_run=report.not_run,
+            told_of=told,
+            pictures={finding: photos[:_PICTURES] for finding, photos in report.pictures.items()},
+            illustrated={finding for finding, photos in report.pictures.items() if photos},
+            overview=overview(evidence),
+            thumbnail=_thumbnails(workspace),
+            names={photo: ", ".join(one.sku for one in shown) for photo, shown in evidence.shows.items()},
+            cards_at_once=_CARDS,
+            values_at_once=_VALUES,
+            kin_at_once=_KIN,
+        )
     )
     _write_whole(html, path)
     return path
@@ -69,6 +87,22 @@ def sections(report: Report) -> list[Section]:
         Section(code, found[0].severity, titles.get(code, put_aside), len(found), tuple(found[:SHOWN]))
         for code, found in by_code.items()
     ]
+
+
+def _content(report: Report, found: Sequence[Section]) -> list[str]:
+    """What was looked for and not found, as titles within a sentence."""
+    titles = {section.title for section in found}
+    looked = (check.title for check in CHECKS if check.code in report.counts)
+    return [title[0].lower() + title[1:] for title in looked if title not in titles]
+
+
+def _environment() -> Environment:
+    loader = ChoiceLoader([PackageLoader("vitrine.checks", "."), PackageLoader("vitrine", ".")])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["count"] = "{:,}".format
+    return environment
 
 
 def _thumbnails(workspace: "Workspace") -> Callable[[str], str]:

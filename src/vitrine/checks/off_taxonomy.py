@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from vitrine.intake.checks.evidence import Evidence, PutAside
-from vitrine.intake.checks.seen import Seen
+from vitrine.checks.evidence import Evidence, PutAside
+from vitrine.checks.seen import Seen
 
 _REMEDY = "correct it in the table, or add it to taxonomy.toml as a value or synonym, and ingest again"
 

@@ -1,19 +1,19 @@
 """All checks, in the order in which they run and are shown."""
 
-from vitrine.intake.checks.blank import blank
-from vitrine.intake.checks.blurred import blurred
-from vitrine.intake.checks.conflicting_labels import conflicting_labels
-from vitrine.intake.checks.family_across_splits import family_across_splits
-from vitrine.intake.checks.likely_wrong_label import likely_wrong_label
-from vitrine.intake.checks.missing_photo import missing_photo
-from vitrine.intake.checks.off_taxonomy import off_taxonomy
-from vitrine.intake.checks.put_aside import put_aside
-from vitrine.intake.checks.rare_value import rare_value
-from vitrine.intake.checks.seen import Check
-from vitrine.intake.checks.too_small import too_small
-from vitrine.intake.checks.twin import twin
-from vitrine.intake.checks.unreadable import unreadable
-from vitrine.intake.checks.wrong_view import wrong_view
+from vitrine.checks.blank import blank
+from vitrine.checks.blurred import blurred
+from vitrine.checks.conflicting_labels import conflicting_labels
+from vitrine.checks.family_across_splits import family_across_splits
+from vitrine.checks.likely_wrong_label import likely_wrong_label
+from vitrine.checks.missing_photo import missing_photo
+from vitrine.checks.off_taxonomy import off_taxonomy
+from vitrine.checks.put_aside import put_aside
+from vitrine.checks.rare_value import rare_value
+from vitrine.checks.seen import Check
+from vitrine.checks.too_small import too_small
+from vitrine.checks.twin import twin
+from vitrine.checks.unreadable import unreadable
+from vitrine.checks.wrong_view import wrong_view
 
 CHECKS = (
     Check("unreadable", "error", "Files that are no photo", unreadable),

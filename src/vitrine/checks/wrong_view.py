@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.guess import contradicted, frequent, projected
-from vitrine.intake.checks.seen import NotApplicable, Seen
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.guess import contradicted, frequent, projected
+from vitrine.checks.seen import NotApplicable, Seen
 from vitrine.taxonomy import fold
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from vitrine.checks.evidence import Evidence
 from vitrine.errors import VitrineError
-from vitrine.intake.checks.evidence import Evidence
 
 Severity = Literal["error", "warning", "note"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import Seen
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import Seen
 
 
 def missing_photo(evidence: Evidence) -> Iterator[Seen]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from vitrine.intake.checks.confident import Suspect, blatant
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.guess import Vectors, contradicted, frequent, projected
-from vitrine.intake.checks.seen import NotApplicable, Seen
+from vitrine.checks.confident import Suspect, blatant
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.guess import Vectors, contradicted, frequent, projected
+from vitrine.checks.seen import NotApplicable, Seen
 
 
 def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:

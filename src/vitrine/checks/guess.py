@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vitrine.checks.confident import Suspect, suspects
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import NotApplicable
 from vitrine.errors import InputError, MissingPart
-from vitrine.intake.checks.confident import Suspect, suspects
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import NotApplicable
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.fuse import fuse
 from vitrine.learn.head import FOLDS, out_of_fold

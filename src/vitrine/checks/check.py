@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from vitrine.intake.checks.builtin import CHECKS
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import Check, NotApplicable, Seen
+from vitrine.checks.builtin import CHECKS
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import Check, NotApplicable, Seen
 from vitrine.records import Finding
 
 if TYPE_CHECKING:

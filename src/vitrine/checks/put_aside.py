@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import Seen
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import Seen
 
 _TOLD_BY_OTHERS = frozenset({"unreadable", "missing", "too-small", "off-taxonomy"})
 _REMEDIES = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitrine.intake.checks.evidence import Evidence
+from vitrine.checks.evidence import Evidence
 
 _SAMPLES = 32
 _MOST_SIZES = 8

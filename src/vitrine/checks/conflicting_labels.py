@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from vitrine.intake.checks.evidence import Evidence
-from vitrine.intake.checks.seen import Seen
+from vitrine.checks.evidence import Evidence
+from vitrine.checks.seen import Seen
 
 Values = Mapping[str, Mapping[str, Sequence[str]]]  # sku → attribute → what is said
 
