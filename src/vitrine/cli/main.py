@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Photos in; certified attributes, look-alikes and receipt checks out. Offline.\n\n"
+    help="Photos in; certified attributes out. Offline.\n\n"
     "Begin with [bold]vitrine demo[/], or in a folder of your own: init, ingest, check, train, evaluate, classify.",
 )
 

@@ -37,7 +37,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(_shown(cell)) for cell in row))
     stdout.print(table)
 
 
@@ -100,6 +100,10 @@ def percent(share: float | None) -> str:
     ('81.4 %', '–')
     """
     return "–" if share is None or share != share else f"{100 * share:.1f} %"
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:%Y-%m-%d %H:%M}" if isinstance(cell, datetime) else str(cell)
 
 
 def _is_number(cell: object) -> bool:
