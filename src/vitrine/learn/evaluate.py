@@ -56,7 +56,8 @@ def evaluate(model: Model, dataset: Dataset, take: Take, *, test_uses: int, leak
             "the test part has no product yet",
             hint="ingest more products; a sixth of the families is for test",
         )
-    decided = model.predictor.decide_projected(project(model.predictor.projection, rows, take))
+    projected = project(model.predictor.projection, rows, take)
+    decided = model.predictor.decide_projected(projected)
     tables = {}
     for name, one in decided.items():
         values = np.array(model.predictor.grammar.values[name], dtype=object)
@@ -74,7 +75,7 @@ def evaluate(model: Model, dataset: Dataset, take: Take, *, test_uses: int, leak
         "test_uses": test_uses,
         "attributes": {name: _score_attribute(model, name, table) for name, table in tables.items()},
         "product": _score_products(model, tables),
-        "grammar": _grammar(model, decided),
+        "grammar": _grammar(model, decided, model.predictor.probabilities(projected)),
         "leak_tax": dict(leak_tax),
     }
     return Evaluation(scorecard, everything)
@@ -261,12 +262,17 @@ def _score_products(model: Model, tables: Mapping[str, pa.Table]) -> dict[str, A
     }
 
 
-def _grammar(model: Model, decided: Mapping[str, Any]) -> dict[str, Any]:
-    """Contradictions per 1,000 products in the answers (none, by construction)."""
+def _grammar(model: Model, decided: Mapping[str, Any], alone: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+    """Contradictions per 1,000 products in the answers (none, by construction), and if every head had answered alone."""
     grammar = model.predictor.grammar
-    values = {name: [grammar.values[name][i] for i in one.value_index] for name, one in decided.items()}
-    n = len(next(iter(values.values())))
-    return {"products": n, "contradictions_per_1000": 1000 * grammar.contradictions(values) / max(1, n)}
+    together = {name: [grammar.values[name][i] for i in one.value_index] for name, one in decided.items()}
+    each = {name: [grammar.values[name][i] for i in proba.argmax(axis=1)] for name, proba in alone.items()}
+    n = max(1, len(next(iter(together.values()))))
+    return {
+        "products": n,
+        "contradictions_per_1000": 1000 * grammar.contradictions(together) / n,
+        "contradictions_per_1000_without": 1000 * grammar.contradictions(each) / n,
+    }
 
 
 def _least_threshold(certificate: Certificate) -> float | None:
