@@ -134,6 +134,13 @@ def test_a_handful_of_products_proves_nothing_even_if_all_of_them_improve() -> N
     assert more.proven  # ten families
 
 
+def test_a_challenger_that_leaves_out_an_attribute_is_refused() -> None:
+    color = answered({"red": share(60, 60)})
+    heel = color.set_column(2, ROWS.field("attribute"), pa.array(["heel"] * color.num_rows))
+    with pytest.raises(Refused, match="B does not decide heel, which A does"):
+        compare(color, pa.concat_tables([color, heel]), names=("B", "A"))
+
+
 def test_models_without_a_common_test_product_cannot_be_compared() -> None:
     rows = answered({"red": share(4, 4)})
     with pytest.raises(Refused, match="B and A were not evaluated on common test products"):

@@ -55,8 +55,14 @@ class Comparison:
 def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str]) -> Comparison:
     """Compare stored test answers (schema `evaluate.ROWS`) joined by sku and attribute.
 
-    Raises Refused when they have no answer in common.
+    Raises Refused when they have no answer in common, or when the challenger leaves out an attribute.
     """
+    lost = set(champion.column("attribute").to_pylist()) - set(challenger.column("attribute").to_pylist())
+    if lost:
+        raise Refused(
+            f"{names[0]} does not decide {', '.join(sorted(lost))}, which {names[1]} does",
+            hint="vitrine train without --attribute learns all of them",
+        )
     keys = ["sku", "attribute"]
     right = champion.select([*keys, "value"]).rename_columns([*keys, "before"])
     both = challenger.join(right, keys=keys, join_type="inner").sort_by([(key, "ascending") for key in keys])
