@@ -1,0 +1,64 @@
+"""The catalog keeps its word: migrations build the schema, writes are whole, what is kept is what was given."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from vitrine.errors import StorageError
+from vitrine.records import Product
+from vitrine.stores import schema
+from vitrine.stores.catalog import Catalog
+
+MOMENT = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+
+
+def product(sku: str, name: str = "Sapatilha açaí 👠", added_at: datetime = MOMENT) -> Product:
+    return Product(sku, None, name, None, None, 89.9, added_at)
+
+
+def test_the_migrations_build_exactly_the_schema(catalog: Catalog) -> None:
+    with catalog.transaction() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_what_is_read_is_what_was_written(catalog: Catalog) -> None:
+    catalog.add(schema.products, [product("é-1/👠")])
+    row = catalog.read(schema.products).to_pylist()[0]
+    assert (row["sku"], row["name"], row["price"], row["added_at"]) == ("é-1/👠", "Sapatilha açaí 👠", 89.9, MOMENT)
+
+
+def test_add_leaves_what_is_there_and_put_replaces_it_but_for_when_it_came(catalog: Catalog) -> None:
+    assert catalog.add(schema.products, [product("a"), product("b")]) == 2
+    later = MOMENT.replace(year=2027)
+    assert catalog.add(schema.products, [product("a", "other", later), product("c")]) == 1
+    catalog.put(schema.products, [product("b", "other", later)])
+    rows = {row["sku"]: (row["name"], row["added_at"]) for row in catalog.read(schema.products).to_pylist()}
+    assert rows == {"a": ("Sapatilha açaí 👠", MOMENT), "b": ("other", MOMENT), "c": ("Sapatilha açaí 👠", MOMENT)}
+
+
+def test_a_transaction_that_fails_leaves_nothing(catalog: Catalog) -> None:
+    with pytest.raises(RuntimeError), catalog.transaction() as connection:
+        catalog.add(schema.products, [product("a")], connection=connection)
+        raise RuntimeError("in the middle")
+    assert catalog.count(schema.products) == 0
+
+
+def test_an_empty_answer_has_its_columns(catalog: Catalog) -> None:
+    table = catalog.read(sa.select(schema.products.c.sku, schema.products.c.price))
+    assert (table.num_rows, table.column_names) == (0, ["sku", "price"])
+
+
+def test_a_file_that_is_no_catalog_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(b"this is no database at all, but long enough to be one" * 40)
+    with pytest.raises(StorageError, match="is damaged"):
+        Catalog(f"sqlite:///{path}")
