@@ -6,7 +6,6 @@ the catalog is filled in one transaction at the end. So a run that was killed co
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,14 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vitrine.errors import InputError, StorageError
+from vitrine.errors import InputError
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
 from vitrine.records import Prediction, check_table, now, schema
 from vitrine.stores import schema as tables
 from vitrine.stores.catalog import Catalog
+from vitrine.stores.whole import whole
 
 PUBLISHED = "published"
 TO_REVIEW = "to_review"
@@ -150,22 +150,9 @@ def _write_parts(
         if not path.exists():
             photo_ids = [photo_id for sku in part for photo_id in photos_of[sku]]
             vectors = fuse([photos_of[sku] for sku in part], embed(photo_ids))
-            _write_whole(decide_products(model, part, vectors, run_id=run_id), path)
+            with whole(path, hint="free some space and run vitrine classify again; it continues") as temporary:
+                pq.write_table(decide_products(model, part, vectors, run_id=run_id), temporary)
         on_progress(start + len(part), len(skus))
-
-
-def _write_whole(table: pa.Table, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"could not write {path}: {error.strerror or error}",
-            hint="free some space and run vitrine classify again; it continues",
-        ) from error
 
 
 def _load(output: Path, catalog: Catalog) -> None:

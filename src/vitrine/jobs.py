@@ -13,6 +13,7 @@ from vitrine.learn.evaluate import evaluate
 from vitrine.learn.leak_tax import leak_tax
 from vitrine.learn.promote import champion_of, compare, promote, roll_back
 from vitrine.learn.train import Trained, train
+from vitrine.stores.whole import whole
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -69,10 +70,13 @@ def run_evaluation(workspace: "Workspace", model_id: str | None, *, on_progress:
     tax = leak_tax(model, dataset, take, workspace.settings.learn)
     uses = workspace.count_test_use(model)
     evaluation = evaluate(model, dataset, take, test_uses=uses, leak_tax=tax)
-    pq.write_table(evaluation.rows, workspace.evaluation_path(model.model_id, "parquet"))
     scorecard = evaluation.scorecard
-    text = json.dumps(scorecard, ensure_ascii=False, indent=1, default=float)
-    workspace.evaluation_path(model.model_id, "json").write_text(text, encoding="utf-8")
+    again = "free some space and run vitrine evaluate again"
+    with whole(workspace.evaluation_path(model.model_id, "parquet"), hint=again) as temporary:
+        pq.write_table(evaluation.rows, temporary)
+    with whole(workspace.evaluation_path(model.model_id, "json"), hint=again) as temporary:
+        text = json.dumps(scorecard, ensure_ascii=False, indent=1, default=float)
+        temporary.write_text(text, encoding="utf-8")
     write_report(workspace, scorecard, evaluation.rows, workspace.report_path(f"scorecard-{model.model_id}"))
     workspace.tracker.log(
         f"evaluate {model.model_id}",

@@ -306,9 +306,11 @@ def test_a_model_without_mistakes_has_an_empty_gallery(shop: Workspace, tmp_path
 
 
 def test_a_report_that_cannot_be_written_says_so_and_leaves_the_old_one(shop: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="could not be written"):
-        write_report(shop, scorecard(), COLOR, tmp_path / "no such folder" / "report.html")
-    assert list(tmp_path.iterdir()) == []
+    in_the_way = tmp_path / "reports"
+    in_the_way.write_text("a file where a folder is needed", encoding="utf-8")
+    with pytest.raises(StorageError, match="could not write"):
+        write_report(shop, scorecard(), COLOR, in_the_way / "report.html")
+    assert list(tmp_path.iterdir()) == [in_the_way]
 
 
 def test_percent_never_rounds_a_doubt_away() -> None:

@@ -1,7 +1,6 @@
 """Write what the checks found, and the data as it is, as one HTML page with the pictures in it."""
 
 import base64
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +18,7 @@ from vitrine.checks.overview import overview
 from vitrine.checks.told import told
 from vitrine.errors import NotFound, StorageError, UnreadablePhoto
 from vitrine.records import Finding, now
+from vitrine.stores.whole import whole
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -72,7 +72,8 @@ def write_page(workspace: "Workspace", report: Report, path: Path) -> Path:
             kin_at_once=_KIN,
         )
     )
-    _write_whole(html, path)
+    with whole(path, hint="free some space, or write it elsewhere with --page FILE") as temporary:
+        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -120,17 +121,3 @@ def _thumbnails(workspace: "Workspace") -> Callable[[str], str]:
         return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"
 
     return thumbnail
-
-
-def _write_whole(html: str, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"could not write {path}: {error.strerror or error}",
-            hint="free some space, or write it elsewhere with --page FILE",
-        ) from error

@@ -5,7 +5,6 @@ say what it learnt from. Only people's and tables' labels are in it; what a mach
 """
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from vitrine.learn.split import check_no_crossing, split, style_key
 from vitrine.records import Label, Move, check_table
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
+from vitrine.stores.whole import whole
 from vitrine.taxonomy import Taxonomy
 
 _LABEL_KEY = ("sku", "attribute", "value", "source", "batch")
@@ -135,10 +135,8 @@ def _write(table: pa.Table, taxonomy_id: str, folder: Path, moves: Sequence[Move
     path = folder / f"{dataset_id}.parquet"
     metadata: Mapping[str, str] = {"taxonomy_id": taxonomy_id, "dataset_id": dataset_id}
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{dataset_id}.{os.getpid()}"
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
-        os.replace(temporary, path)
+        with whole(path, hint="free some space and run vitrine train again") as temporary:
+            pq.write_table(table.replace_schema_metadata(metadata), temporary)
     return Dataset(dataset_id, taxonomy_id, table, tuple(moves))
 
 

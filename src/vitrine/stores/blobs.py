@@ -1,7 +1,5 @@
 """Blobs: cleaned photos by key, in a folder or an object store behind any fsspec URL."""
 
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,9 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from vitrine.errors import MissingPart, NotFound, StorageError
+from vitrine.stores.whole import whole
+
+_CONTINUES = "free some space or restore the connection, then run the same command again; it continues"
 
 
 def open_filesystem(url: str) -> tuple[Any, str]:
@@ -35,15 +36,16 @@ class Blobs:
     def put(self, key: str, data: bytes) -> None:
         """Keep `data` under `key`; StorageError when the disk is full or the store cannot be reached."""
         path = self._path(key)
+        if self._local:
+            with whole(Path(path), hint=_CONTINUES) as temporary:
+                temporary.write_bytes(data)
+            return
         try:
-            if self._local:
-                _write_whole(Path(path), data)
-            else:
-                self._filesystem.pipe_file(path, data)
+            self._filesystem.pipe_file(path, data)
         except OSError as error:
             raise StorageError(
                 f"could not write {path}: {error.strerror or error}",
-                hint="free some space or restore the connection, then run the same command again; it continues",
+                hint=_CONTINUES,
             ) from error
 
     def get(self, key: str) -> bytes:
@@ -66,13 +68,3 @@ class Blobs:
     def _path(self, key: str) -> str:
         """Two-letter folders keep 120,000 files listable; keys are our own hex ids, never a client's path."""
         return f"{self._root}/{key[:2]}/{key}"
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

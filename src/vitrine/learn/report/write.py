@@ -4,7 +4,6 @@ The page makes no request: style, plots and photos are inside it, and its conten
 everything from outside. Every text that came from a person is escaped by the template.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ import pyarrow.compute as pc
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from vitrine.errors import StorageError
 from vitrine.learn.calibrate import reliability
 from vitrine.learn.report import plots
 from vitrine.learn.report.confusion import Confusion, confusion
 from vitrine.learn.report.gallery import Shop, gallery
 from vitrine.records import now
+from vitrine.stores.whole import whole
 from vitrine.taxonomy import Attribute, Taxonomy
 
 _WORST = 12
@@ -105,13 +104,8 @@ def write_report(shop: Shop, scorecard: Mapping[str, Any], rows: pa.Table, path:
         wrong=int(pc.sum(pc.not_equal(rows.column("label"), rows.column("value"))).as_py() or 0),
         written=now(),
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole(path, hint="free some space and run vitrine evaluate again") as temporary:
         temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"the report {path} could not be written: {error.strerror or error}") from error
 
 
 def _section(taxonomy: Taxonomy, name: str, score: Mapping[str, Any], rows: pa.Table) -> Section:

@@ -1,0 +1,32 @@
+"""Write a file whole or not at all: beside its place first, then renamed; a full disk leaves nothing behind.
+
+>>> from tempfile import mkdtemp
+>>> path = Path(mkdtemp()) / "reports" / "a.html"
+>>> with whole(path, hint="free some space") as temporary:
+...     _ = temporary.write_text("done", encoding="utf-8")
+>>> path.read_text(encoding="utf-8"), [file.name for file in path.parent.iterdir()]
+('done', ['a.html'])
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vitrine.errors import StorageError
+
+
+@contextmanager
+def whole(path: Path, *, hint: str) -> Iterator[Path]:
+    """Yield where to write; after the block the file stands at `path`. StorageError, with `hint`, when writing fails."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StorageError(f"could not write {path}: {error.strerror or error}", hint=hint) from error
+    finally:
+        if path.parent.is_dir():
+            temporary.unlink(missing_ok=True)
