@@ -73,7 +73,7 @@ class Workspace:
     def catalog(self) -> Catalog:
         """The catalog, migrated to this version."""
         (self.folder / ".vitrine").mkdir(exist_ok=True)
-        return Catalog(self._inside(self.settings.storage.catalog))
+        return Catalog(config.inside(self.folder, self.settings.storage.catalog))
 
     @cached_property
     def photos(self) -> Blobs:
@@ -97,7 +97,7 @@ class Workspace:
         """MLflow; imported only where something is logged, because that takes seconds."""
         from vitrine.tracking import Tracker
 
-        return Tracker(self._inside(self.settings.storage.tracking), self.data / "mlflow")
+        return Tracker(config.inside(self.folder, self.settings.storage.tracking), self.data / "mlflow")
 
     @property
     def data(self) -> Path:
@@ -271,13 +271,6 @@ class Workspace:
         if attribute is not None:
             query = query.where(table.c.attribute == self.taxonomy.attribute(attribute).name)
         return self.catalog.read(query)
-
-    def _inside(self, url: str) -> str:
-        """`sqlite:///relative` is relative to the workspace, not to where the command was called."""
-        prefix = "sqlite:///"
-        if url.startswith(prefix) and not url.startswith(prefix + "/"):
-            return prefix + str(self.folder / url.removeprefix(prefix))
-        return url
 
 
 def _add(index: Index, photos: Sequence[dict[str, Any]]) -> None:
