@@ -140,16 +140,30 @@ def _csv_batches(delivered: Delivered) -> Iterator[pa.RecordBatch]:
             for batch in _open_arrow(raw, delivered, put_aside):
                 rows = _numbers(next_row, batch.num_rows, [number for number, _, _ in broken])
                 next_row = int(rows[-1]) + 1 if len(rows) else next_row
+                _check_quotes(delivered, broken)
                 delivered.broken += [one for one in broken if one[0] < next_row]
                 # the reader is ahead of what it gives out: those of later rows are still needed for counting
                 broken[:] = [one for one in broken if one[0] >= next_row]
                 yield _numbered(batch, rows)
+            _check_quotes(delivered, broken)
             delivered.broken += broken
     except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):  # a header without a line end
+            return
         raise InputError(
             f"{delivered.path} cannot be read: {error}",
             hint="a quote that is never closed swallows the rest of the file; look for it in the long cells",
         ) from None
+
+
+def _check_quotes(delivered: Delivered, broken: list[tuple[int, str, str]]) -> None:
+    """A quote that is never closed makes the rest of the file one cell; that is no matter of one row."""
+    for row, text, _ in broken:
+        if text.count('"') % 2:
+            raise InputError(
+                f"{delivered.path} row {row}: a quote is opened and never closed: {text[:60]!r}",
+                hint='close it, or write a quote inside a cell twice: ""',
+            )
 
 
 def _open_arrow(raw: io.BufferedReader, delivered: Delivered, put_aside: Callable[..., str]) -> Any:
