@@ -1,12 +1,15 @@
 """`vitrine market …`: the marketplace's sources, features, models and scores."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
+
+if TYPE_CHECKING:
+    from vitrine.market.lookahead import Leak, Lookahead
 
 market = typer.Typer(no_args_is_help=True, help="Sellers, orders and leads: features, models and scores over time.")
 
@@ -67,3 +70,77 @@ def build(
         return
     rows = [(name.replace("_", " "), value) for name, value in report.as_dict().items()]
     output.show_table("Features", ["", ""], rows)
+
+
+@market.command()
+def abt(
+    task: Annotated[str, typer.Argument(help="churn, activation, delay or segments.")],
+    horizon: Annotated[int | None, typer.Option("--horizon", help="Days that the label looks ahead.")] = None,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Make a task's base table: features known at the reference date beside the label, where it is mature.
+
+    [dim]vitrine market abt churn[/]
+    """
+    from vitrine.market.home import Market
+    from vitrine.market.make_abt import make_abt
+
+    opened = Market.open(workspace)
+    report = make_abt(opened.data / "abt", opened.features, task, horizon_days=horizon).as_dict()
+    if as_json:
+        output.show_json(report)
+        return
+    left_out = report.pop("left_out")
+    output.show_table(
+        f"Base table: {task}", ["", ""], [(key.replace("_", " "), value) for key, value in report.items()]
+    )
+    if left_out:
+        output.show_table("Left out", ["rows", "why"], [(f"{n:,}", why) for why, n in left_out.items()])
+
+
+@market.command()
+def lookahead(
+    dates: Annotated[str, typer.Option("--dates", help="Reference dates, with commas; all that were built.")] = "",
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Prove that no feature sees the future: compute each again where the future is absent or another one.
+
+    [dim]vitrine market lookahead --dates 2018-01,2018-03[/]
+
+    Exits 1 when a feature leaks, and says what the leak would have bought.
+    """
+    from vitrine.market.grid import read_day
+    from vitrine.market.home import Market
+    from vitrine.market.lookahead import lookahead as look
+
+    days = [read_day(text.strip(), "--dates") for text in dates.split(",")] if dates else None
+    with output.progress("look ahead") as update:
+        report = look(Market.open(workspace).features, days, on_progress=update)
+    if as_json:
+        output.show_json(report.as_dict())
+    else:
+        _show_lookahead(report)
+    if report.leaks:
+        raise typer.Exit(1)
+
+
+def _show_lookahead(report: "Lookahead") -> None:
+    for task, reason in report.not_checked.items():
+        output.say(f"{task} not checked: {reason}")
+    if not report.leaks:
+        output.stdout.print(
+            f"No look-ahead: {report.checked:,} features at {report.reference_dates} reference dates "
+            f"({report.rows:,} rows) are the same in {report.worlds} other worlds."
+        )
+        return
+    rows = [
+        (one.feature, str(one.reference_date), f"{one.rows:,} of {one.of_rows:,}", ", ".join(one.worlds), _signed(one))
+        for one in report.leaks
+    ]
+    output.show_table("These saw the future", ["feature", "at", "rows", "differs where", "AUC gain"], rows)
+
+
+def _signed(leak: "Leak") -> str:
+    return "–" if leak.auc_gain is None else f"{leak.auc_gain:+.3f}"

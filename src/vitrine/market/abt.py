@@ -13,7 +13,8 @@ class Abt:
     """A base table and the meaning of its columns.
 
     `entity` is the key column, `time` the reference date (date32), `group` the column to split by (seller_id);
-    `label` (int8) is the column to predict, absent for segments. `abt_id` is made from the content.
+    `label` (int8) is the column to predict, absent for segments. `abt_id` is made from the content. A column that is
+    none of these is kept for rules and reports; nothing learns from it (the metadata's `aside` names it).
     """
 
     table: pa.Table
@@ -30,7 +31,14 @@ class Abt:
         """The base table that `vitrine market abt` wrote at `path`; its Arrow metadata names the columns."""
         table = pq.read_table(path)
         given = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        keys = {given["entity"], given["time"], given["group"], "seller_id", "label"}
+        keys = {
+            given["entity"],
+            given["time"],
+            given["group"],
+            "seller_id",
+            "label",
+            *given.get("aside", "").split(","),
+        }
         features = [name for name in table.column_names if name not in keys]
         return cls(
             table,

@@ -9,7 +9,7 @@ windows it stands. `widen` lays the windows side by side: one row a reference da
 ['sales_days_since_last_sale']
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from hashlib import sha256
@@ -19,7 +19,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vitrine.errors import StorageError
+from vitrine.errors import Refused
 
 # A window of n days holds the n days before the reference date; a lifetime is longer than any marketplace.
 WINDOWS = {"28d": 28, "56d": 56, "180d": 180, "lifetime": 36_500}
@@ -64,14 +64,26 @@ def column_names(column: str) -> list[str]:
     return [column]
 
 
-def compute(engine: Engine, dates: Sequence[date], groups: Sequence[str] = GROUPS) -> pa.Table:
-    """All features at `dates`: key `reference_date` (date32) and `seller_id`, then doubles; sorted by key."""
+def group_queries() -> dict[str, str]:
+    """The text of each feature group, by its name."""
+    return {group: sql(group) for group in GROUPS}
+
+
+def compute(engine: Engine, dates: Sequence[date], queries: Mapping[str, str]) -> pa.Table:
+    """The features of `queries` (group → SQL) at `dates`: key `reference_date` (date32) and `seller_id`, then doubles.
+
+    Sorted by key. Refused when two groups do not answer for the same sellers.
+    """
     engine.at(dates)
-    wide = [widen(engine.answer(sql(group))) for group in groups]
-    table = wide[0]
-    for group, other in zip(groups[1:], wide[1:], strict=True):
+    wide = {group: widen(engine.answer(text)) for group, text in queries.items()}
+    (first, table), *others = wide.items()
+    for group, other in others:
         if not all(table.column(name).equals(other.column(name)) for name in KEY):
-            raise StorageError(f"feature group {group} has other sellers than {groups[0]}", hint="this is a defect")
+            raise Refused(
+                f"feature group {group} answers for {other.num_rows:,} rows, group {first} for {table.num_rows:,}, "
+                "or for other sellers",
+                hint="every group begins FROM frame, which holds the population",
+            )
         for name in other.column_names[len(KEY) :]:
             table = table.append_column(name, other.column(name))
     return table
@@ -81,7 +93,7 @@ def widen(long: pa.Table) -> pa.Table:
     """One row a reference date and seller from one row a reference date, seller and window."""
     long = long.sort_by([(name, "ascending") for name in KEY])
     parts = {window: long.filter(pc.equal(long.column("window_name"), window)) for window in WINDOWS}
-    first = next(iter(parts.values()))
+    first = parts["lifetime"]
     columns = {
         "reference_date": first.column("reference_date").cast(pa.date32()),
         "seller_id": first.column("seller_id"),

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from vitrine.errors import InputError, NotFound
 from vitrine.market.duck import DuckDB
-from vitrine.market.queries import KEY, compute, sql_id
+from vitrine.market.queries import KEY, compute, group_queries, sql_id
 from vitrine.market.sources import Sources
 from vitrine.stores.whole import whole
 
@@ -144,7 +144,7 @@ class FeatureStore:
             for start in range(0, len(missing), at_once):
                 part = missing[start : start + at_once]
                 began = time.perf_counter()
-                table = compute(engine, part)
+                table = compute(engine, part, group_queries())
                 seconds = (time.perf_counter() - began) / len(part)
                 for day in part:
                     yield day, table.filter(pc.equal(table.column("reference_date"), pa.scalar(day))), seconds
@@ -173,8 +173,8 @@ def _extent(connection: duckdb.DuckDBPyConnection) -> tuple[date, date, int]:
     found = connection.execute(
         "SELECT min(o.order_purchase_timestamp), max(o.order_purchase_timestamp), count(*) "
         "FROM orders AS o JOIN order_items AS i ON i.order_id = o.order_id"
-    ).fetchone()
-    if found is None or not isinstance(found[0], datetime):
+    ).fetchall()[0]
+    if not isinstance(found[0], datetime):
         raise InputError("the marketplace has no sale: no order has an item", hint="vitrine market ingest DIR")
     return found[0].date(), found[1].date(), int(found[2])
 
