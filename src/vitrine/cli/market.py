@@ -122,14 +122,14 @@ def lookahead(
         output.show_json(report.as_dict())
     else:
         _show_lookahead(report)
-    if report.leaks:
+    if report.leaks or report.unsound:
         raise typer.Exit(1)
 
 
 def _show_lookahead(report: "Lookahead") -> None:
     for task, reason in report.not_checked.items():
         output.say(f"{task} not checked: {reason}")
-    if not report.leaks:
+    if not report.leaks and not report.unsound:
         output.stdout.print(
             f"No look-ahead: {report.checked:,} features at {report.reference_dates} reference dates "
             f"({report.rows:,} rows) are the same in {report.worlds} other worlds."
@@ -139,7 +139,11 @@ def _show_lookahead(report: "Lookahead") -> None:
         (one.feature, str(one.reference_date), f"{one.rows:,} of {one.of_rows:,}", ", ".join(one.worlds), _signed(one))
         for one in report.leaks
     ]
-    output.show_table("These saw the future", ["feature", "at", "rows", "differs where", "AUC gain"], rows)
+    if rows:
+        output.show_table("These saw the future", ["feature", "at", "rows", "differs where", "AUC gain"], rows)
+    broken = [(one.feature, str(one.reference_date), one.law, one.found, one.expected) for one in report.unsound]
+    if broken:
+        output.show_table("These do not add up", ["feature", "at", "law", "features say", "tables say"], broken)
 
 
 def _signed(leak: "Leak") -> str:

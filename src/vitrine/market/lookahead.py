@@ -7,10 +7,11 @@ is measured: the AUC of the task's model with the column as it is, less the AUC 
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,7 @@ from vitrine.market.duck import DuckDB
 from vitrine.market.leak_gain import leak_gains
 from vitrine.market.make_abt import PLANS, labels, numbers
 from vitrine.market.queries import compute, group_queries, sql
+from vitrine.market.soundness import Unsound, unsound
 from vitrine.market.sources import Sources
 from vitrine.market.store import NEEDS, FeatureStore
 from vitrine.market.worlds import world
@@ -52,13 +54,17 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """What was checked and what was found; `checked` counts features, `not_checked` says why a task's are not among them."""
+    """What was checked and what was found: leaks, and laws that the features break (`vitrine.market.soundness`).
+
+    `checked` counts features; `not_checked` says why a task's are not among them.
+    """
 
     checked: int
     reference_dates: int
     worlds: int
     rows: int
     leaks: tuple[Leak, ...]
+    unsound: tuple[Unsound, ...]
     not_checked: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,16 +72,28 @@ class Lookahead:
         leaks = [asdict(leak) | {"reference_date": leak.reference_date.isoformat()} for leak in self.leaks]
         for leak in leaks:
             leak["largest"] = leak["largest"] if np.isfinite(leak["largest"]) else None
-        return asdict(self) | {"leaks": leaks}
+        unsound = [asdict(one) | {"reference_date": one.reference_date.isoformat()} for one in self.unsound]
+        return asdict(self) | {"leaks": leaks, "unsound": unsound}
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One kind of feature rows: its key, the task that reads it, and how to get the rows known at a date."""
+    """One kind of feature rows: its key, the task that reads it, how to get the rows of a date, and where they stand."""
 
     task: str
     key: tuple[str, ...]
     rows: Callable[[DuckDB, date], pa.Table]
+    store: FeatureStore | None = None
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What was seen of one kind of rows, date by date: as it is, and as the truncated world has it."""
+
+    seen: dict[date, pa.Table] = field(default_factory=dict)
+    honest: dict[date, pa.Table] = field(default_factory=dict)
+    leaks: list[Leak] = field(default_factory=list)
+    unsound: list[Unsound] = field(default_factory=list)
 
 
 def lookahead(
@@ -94,8 +112,34 @@ def lookahead(
     dates = list(dates) if dates is not None else store.read(columns=["reference_date"]).column(0).unique().to_pylist()
     if not dates:
         raise InputError("there is no reference date to check", hint="vitrine market build --from 2017-01 --to 2018-06")
+    asked, not_checked = _asked(store, queries)
+    looked = []
+    with closing(store.sources.connect()) as connection:
+        for number, one in enumerate(asked):
+            found = _Looked()
+            for place, day in enumerate(dates):
+                _look(connection, one, day, found)
+                on_progress(number * len(dates) + place + 1, len(asked) * len(dates))
+            looked.append(replace(found, leaks=_with_gains(store.sources, one, found)))
+    return Lookahead(
+        checked=sum(found.seen[dates[0]].num_columns - len(one.key) for one, found in zip(asked, looked, strict=True)),
+        reference_dates=len(dates),
+        worlds=len(_WORLDS),
+        rows=sum(table.num_rows for found in looked for table in found.seen.values()),
+        leaks=tuple(leak for found in looked for leak in found.leaks),
+        unsound=tuple(one for found in looked for one in found.unsound),
+        not_checked=not_checked,
+    )
+
+
+def _asked(store: FeatureStore, queries: Mapping[str, str] | None) -> tuple[list[_Asked], dict[str, str]]:
+    """What to check, and why the rest is not."""
     texts = group_queries() if queries is None else dict(queries)
-    asked = [_Asked("churn", ("reference_date", "seller_id"), lambda engine, day: compute(engine, [day], texts))]
+
+    def sellers(engine: DuckDB, day: date) -> pa.Table:
+        return compute(engine, [day], texts)
+
+    asked = [_Asked("churn", ("reference_date", "seller_id"), sellers, store if queries is None else None)]
     not_checked = {}
     for task in ("delay", "activation") if queries is None else ():
         lacking = [name for name in PLANS[task].needs if name not in store.sources.tables]
@@ -103,29 +147,21 @@ def lookahead(
             not_checked[task] = f"{', '.join(lacking)} not ingested"
         else:
             asked.append(_event(task))
-    leaks: list[Leak] = []
-    rows = features = 0
-    with closing(store.sources.connect()) as connection:
-        for number, one in enumerate(asked):
-            honest: dict[date, pa.Table] = {}
-            seen: dict[date, pa.Table] = {}
-            found: list[Leak] = []
-            for place, day in enumerate(dates):
-                if one.task == "churn" and queries is None:
-                    seen[day] = store.read([day])
-                else:
-                    seen[day] = one.rows(DuckDB(connection), day)
-                worlds = {}
-                for kind, seed in _WORLDS:
-                    with world(connection, kind, day, seed=seed) as engine:
-                        worlds[f"{kind} {seed}" if seed else kind] = one.rows(engine, day)
-                honest[day] = worlds["truncated"]
-                found += compare(seen[day], worlds, one.key, day, one.task)
-                rows += seen[day].num_rows
-                on_progress(number * len(dates) + place + 1, len(asked) * len(dates))
-            features += seen[dates[0]].num_columns - len(one.key)
-            leaks += _with_gains(store.sources, one, found, seen, honest)
-    return Lookahead(features, len(dates), len(_WORLDS), rows, tuple(leaks), not_checked)
+    return asked, not_checked
+
+
+def _look(connection: duckdb.DuckDBPyConnection, one: _Asked, day: date, found: _Looked) -> None:
+    """Compare the rows of one date with those of every other world."""
+    engine = DuckDB(connection)
+    seen = one.store.read([day]) if one.store else one.rows(engine, day)
+    if one.task == "churn":
+        found.unsound += unsound(connection, seen, day)
+    worlds = {}
+    for kind, seed in _WORLDS:
+        with world(connection, kind, day, seed=seed) as other:
+            worlds[f"{kind} {seed}" if seed else kind] = one.rows(other, day)
+    found.seen[day], found.honest[day] = seen, worlds["truncated"]
+    found.leaks += compare(seen, worlds, one.key, day, one.task)
 
 
 def compare(seen: pa.Table, worlds: Mapping[str, pa.Table], key: Sequence[str], day: date, task: str) -> list[Leak]:
@@ -195,21 +231,18 @@ def _event(task: str) -> _Asked:
     return _Asked(task, plan.keys, rows)
 
 
-def _with_gains(
-    sources: Sources, one: _Asked, found: Sequence[Leak], seen: Mapping[date, pa.Table], honest: Mapping[date, pa.Table]
-) -> list[Leak]:
-    columns = list(dict.fromkeys(leak.feature for leak in found if leak.feature != POPULATION))
+def _with_gains(sources: Sources, one: _Asked, found: _Looked) -> list[Leak]:
+    columns = list(dict.fromkeys(leak.feature for leak in found.leaks if leak.feature != POPULATION))
     if not columns:
-        return list(found)
+        return found.leaks
     if one.task == "churn":
-        leaky, clean = pa.concat_tables(list(seen.values())), pa.concat_tables(list(honest.values()))
+        leaky, clean = (pa.concat_tables(list(of.values())) for of in (found.seen, found.honest))
     else:
         # The last date has all events; no cut is tight for each of them, so the column is compared with its absence.
-        leaky = seen[max(seen)]
-        clean = leaky
+        leaky = clean = found.seen[max(found.seen)]
         for name in columns:
             nothing = pa.nulls(clean.num_rows, clean.schema.field(name).type)
             clean = clean.set_column(clean.column_names.index(name), name, nothing)
     known = labels(sources, one.task, clean)
     gains = leak_gains(leaky, clean, known, one.key, columns, aside=PLANS[one.task].aside)
-    return [replace(leak, auc_gain=gains.get(leak.feature)) for leak in found]
+    return [replace(leak, auc_gain=gains.get(leak.feature)) for leak in found.leaks]
