@@ -36,7 +36,7 @@ from vitrine.learn import dataset as datasets
 from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse, photos_to_fuse
 from vitrine.learn.promote import champion_of
-from vitrine.records import LookAtTest, ModelRecord, now
+from vitrine.records import PHOTOS, LookAtTest, ModelRecord, now
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -190,7 +190,8 @@ class Workspace:
     def newest_model(self) -> str:
         """The id of the model trained last; NotFound when none was trained."""
         table = schema.models
-        query = sa.select(table.c.model_id).order_by(table.c.created_at.desc(), table.c.model_id).limit(1)
+        query = sa.select(table.c.model_id).where(table.c.line == PHOTOS)
+        query = query.order_by(table.c.created_at.desc(), table.c.model_id).limit(1)
         found = self.catalog.read(query).column("model_id").to_pylist()
         if not found:
             raise NotFound("there is no model yet", hint="vitrine train makes one")
