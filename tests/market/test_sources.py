@@ -107,9 +107,7 @@ def test_a_renamed_column_is_recognized(market: Market, files: Path) -> None:
         (ORDERS.replace("\no2,", '\n"o2,').encode(), "never closed"),
     ],
 )
-def test_a_file_that_cannot_be_used_changes_nothing(
-    market: Market, files: Path, content: bytes, says: str
-) -> None:
+def test_a_file_that_cannot_be_used_changes_nothing(market: Market, files: Path, content: bytes, says: str) -> None:
     before = market.ingest(files).source_id
     write(files, orders=content)
     with pytest.raises(InputError, match=says):
@@ -172,7 +170,12 @@ def test_a_promise_for_the_day_of_purchase_is_possible(market: Market, files: Pa
 
 @pytest.mark.parametrize(
     ("price", "reason"),
-    [("-19.90", "lies below 0"), ("nineteen", "is no amount of money"), ("inf", "is no amount of money"), ("", "is empty")],
+    [
+        ("-19.90", "lies below 0"),
+        ("nineteen", "is no amount of money"),
+        ("inf", "is no amount of money"),
+        ("", "is empty"),
+    ],
 )
 def test_a_price_that_is_none_is_rejected_with_the_row_as_it_was(
     market: Market, files: Path, price: str, reason: str
@@ -184,7 +187,9 @@ def test_a_price_that_is_none_is_rejected_with_the_row_as_it_was(
     assert raw["order_id"] == "o2" and (raw["price"] or "") == price
 
 
-@pytest.mark.parametrize(("written", "meant"), [('"1.234,50"', 1234.5), ('"120,00"', 120.0), ("1e2", 100.0), (" 7.5 ", 7.5)])
+@pytest.mark.parametrize(
+    ("written", "meant"), [('"1.234,50"', 1234.5), ('"120,00"', 120.0), ("1e2", 100.0), (" 7.5 ", 7.5)]
+)
 def test_amounts_as_people_write_them(market: Market, files: Path, written: str, meant: float) -> None:
     write(files, order_items=ITEMS.replace("120.00", written))
     report = market.ingest(files).tables["order_items"]
