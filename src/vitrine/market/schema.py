@@ -292,13 +292,15 @@ TABLES: tuple[Table, ...] = (
 
 _BY_NAME = {one.name: one for one in TABLES}
 
-_SELLER_TABLES = ("orders", "order_items", "order_payments", "order_reviews", "customers", "products")
+# A sale with its seller, customer and product, which every task reads.
+_SALES = ("orders", "order_items", "customers", "sellers", "products")
+_SELLER_TABLES = (*_SALES, "order_payments", "order_reviews")
 # What a task cannot do without; the feature files of these tasks read no other table.
 TASKS: dict[str, tuple[str, ...]] = {
     "churn": _SELLER_TABLES,
     "segments": _SELLER_TABLES,
-    "delay": ("orders", "order_items", "customers", "sellers", "products"),
-    "activation": ("closed_deals", "marketing_qualified_leads", "orders", "order_items"),
+    "delay": (*_SALES, "order_payments"),
+    "activation": (*_SALES, "marketing_qualified_leads", "closed_deals"),
 }
 
 

@@ -190,8 +190,8 @@ class _Run:
 
 def _orders_a_month(orders: int, newcomers: list[int]) -> Integers:
     """`orders` in the measured proportion of months; no month has fewer than its newcomers, the largest gives way."""
-    shares = np.cumsum(m.LINES_A_MONTH) / sum(m.LINES_A_MONTH)
-    counts = np.diff(np.round(shares * orders).astype(np.int64), prepend=0)
+    ends = np.round(np.cumsum(m.LINES_A_MONTH) / sum(m.LINES_A_MONTH) * orders).astype(np.int64)
+    counts: Integers = ends - np.concatenate([[0], ends[:-1]])
     short = np.maximum(np.array(newcomers) - counts, 0)
     counts += short
     while short.sum():

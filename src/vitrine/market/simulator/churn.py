@@ -18,8 +18,8 @@ from vitrine.market.simulator.reviews import Reviews
 Counts = NDArray[np.int32]
 
 RULE_DAYS = 45
-_BASE = 0.030
-_BAD_REVIEWS, _LATE, _FALLING, _CATEGORY, _PHOTO, _NEW = 5.0, 4.0, 0.7, 0.4, 0.9, 0.9
+_BASE = 0.015
+_BAD_REVIEWS, _LATE, _FALLING, _CATEGORY, _PHOTO, _NEW = 5.0, 4.0, 0.7, 0.4, 2.0, 0.9
 _PRIOR = 5.0  # orders with the usual share that a seller is credited with before its own speak
 _USUAL_BAD, _USUAL_LATE = 0.13, 0.08
 _KEEP, _SHOCK = 0.85, 0.25  # drift of a seller's size: what stays of it from month to month, and what is new
@@ -47,8 +47,15 @@ class Ledger:
 def new_ledger(sellers: int) -> Ledger:
     """Nothing has happened yet."""
     shape = (m.MONTHS + _AHEAD, sellers)
-    counts = [np.zeros(shape, dtype=np.int32) for _ in range(5)]
-    return Ledger(*counts, first_sale=np.full(shape, np.inf), last_sale=np.full(shape, -np.inf))
+    return Ledger(
+        orders=np.zeros(shape, dtype=np.int32),
+        delivered=np.zeros(shape, dtype=np.int32),
+        late=np.zeros(shape, dtype=np.int32),
+        reviewed=np.zeros(shape, dtype=np.int32),
+        bad=np.zeros(shape, dtype=np.int32),
+        first_sale=np.full(shape, np.inf),
+        last_sale=np.full(shape, -np.inf),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +201,9 @@ class Population:
             earlier, rate = self._before[which], self._before[2]
             silent = (1 - earlier) * np.exp(-rate * days.astype(np.float64))
             gone = np.where(recency > days.astype(np.float64), earlier / (earlier + silent), 0.0)
-        nothing = sum(share * np.exp(-daily * window * np.exp(_SHOCK * node)) for node, share in _NODES)
+        nothing = np.zeros(len(hazard))
+        for node, share in _NODES:
+            nothing += share * np.exp(-daily * window * np.exp(_SHOCK * node))
         return gone + (1 - gone) * (hazard + (1 - hazard) * nothing)
 
 

@@ -99,7 +99,7 @@ def _promise(world: World, orders: Orders) -> tuple[Moments, Floats]:
     log = start + distance * far + within * same + m.PROMISE_DEVIATION * world.draws.normal("order/promise", orders.row)
     slow_month = m.PROMISE_A_MONTH[orders.month] / float(np.average(m.PROMISE_A_MONTH, weights=m.LINES_A_MONTH))
     days = np.clip(np.round(np.exp(log) * slow_month), 3, 150)
-    promised = orders.purchase.astype("M8[D]") + days.astype(np.int64)
+    promised = orders.purchase.astype("M8[D]") + days.astype("m8[D]")
     odds = np.array([one[7] for one in m.STATES.values()])[to_state]
     odds += np.array([m.SELLER_STATE_LATE.get(name, 0.0) for name in STATE_NAMES])[from_state]
     odds += m.LATE_PROMISE * np.log(days) + m.LATE_WEIGHT * np.log(world.products.weight[orders.product[first]] + 50)
@@ -114,7 +114,8 @@ def _arrival(world: World, orders: Orders, promised: Moments, late: NDArray[np.b
     days = np.clip(np.exp(m.LATE_DAYS[0] + m.LATE_DAYS[1] * draws.normal("order/late days", rows)), 1.0, 120.0)
     # a day and more, so that "after the promised moment" and "after the promised day" name the same orders
     after = span + np.maximum(days, 1.01) * 86_400
-    return orders.purchase + np.where(late, after, share * span).astype("m8[s]")
+    arrival: Moments = orders.purchase + np.where(late, after, share * span).astype("m8[s]")
+    return arrival
 
 
 def _steps(world: World, orders: Orders) -> tuple[Moments, Moments]:

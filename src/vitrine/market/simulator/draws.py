@@ -11,7 +11,6 @@ True
 """
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,9 +61,5 @@ def pick(uniform: Floats, weights: ArrayLike) -> Integers:
     """Turn uniform numbers into positions in `weights`, in proportion to the weights."""
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
     found = np.searchsorted(steps, uniform * steps[-1], side="right")
-    return np.minimum(found, len(steps) - 1).astype(np.int64)
-
-
-def words(names: Sequence[str], positions: Integers) -> NDArray[np.object_]:
-    """The names at `positions`; an empty name becomes None."""
-    return np.array([name or None for name in names], dtype=object)[positions]
+    positions: Integers = np.minimum(found, len(steps) - 1).astype(np.int64)
+    return positions

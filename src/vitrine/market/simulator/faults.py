@@ -72,7 +72,8 @@ class Faults:
         """A number for each item that hangs on its order and position, not on the chunk it is in."""
         text = items["order_id"].combine_chunks().to_numpy(zero_copy_only=False).astype("S32")
         start = np.array([int(one[:12], 16) for one in text], dtype=np.int64)
-        return start * 8 + items["order_item_id"].to_numpy()
+        numbers: Integers = items["order_item_id"].to_numpy()
+        return start * 8 + numbers
 
     def _with_commas(self, items: pa.Table) -> pa.Table:
         price = items["price"].cast(pa.string())

@@ -39,7 +39,7 @@ def make_leads(draws: Draws, sellers: int) -> Leads:
     row = np.arange(round(m.LEADS_A_SELLER * sellers))
     months = np.array(list(m.LEADS_A_MONTH))[draws.choice("lead/month", row, list(m.LEADS_A_MONTH.values()))]
     days = (draws.uniform("lead/day", row) * 28).astype(np.int64)
-    contact = (m.FIRST_MONTH + months).astype("M8[D]") + days
+    contact = (m.FIRST_MONTH + months).astype("M8[D]") + days.astype("m8[D]")
     origin = draws.choice("lead/origin", row, [count for count, _ in m.ORIGINS.values()])
     closes = np.array([share for _, share in m.ORIGINS.values()])[origin]
     return Leads(contact, origin, np.flatnonzero(draws.uniform("lead/closes", row) < closes))

@@ -47,7 +47,8 @@ class Month:
     @property
     def start(self) -> np.datetime64:
         """The first moment of the month."""
-        return (m.FIRST_MONTH + self.number).astype("M8[s]")
+        first: np.datetime64 = (m.FIRST_MONTH + self.number).astype("M8[s]")
+        return first
 
     @property
     def days(self) -> int:
@@ -79,12 +80,17 @@ class Orders:
     @property
     def total(self) -> Floats:
         """What each order costs with freight, in reais."""
-        return np.bincount(self.order, self.price + self.freight, minlength=len(self.row))
+        return totals(self.order, self.price + self.freight, len(self.row))
 
     @property
     def has_items(self) -> NDArray[np.bool_]:
         """Whether the official tables would show items for the order."""
         return ~np.isin(self.status, WITHOUT_ITEMS)
+
+
+def totals(order: Integers, value: Floats, orders: int) -> Floats:
+    """The sum of the items' values for each of `orders` orders."""
+    return np.bincount(order, value, minlength=orders).astype(np.float64)
 
 
 def make_orders(world: World, month: Month, rows: Integers) -> Orders:
@@ -95,18 +101,21 @@ def make_orders(world: World, month: Month, rows: Integers) -> Orders:
     seller[newcomer] = month.newcomers[rows[newcomer] - month.first]
     purchase = _moments(draws, month, rows)
     purchase[newcomer] = sellers.start[seller[newcomer]]
+    # only in the first month do newcomers get more than their first order
+    early = purchase < sellers.start[seller]
+    purchase[early] += (sellers.start[seller] - month.start)[early]
     person = _people(draws, rows)
     states = draw_states(draws.uniform("person/state", person), sellers=False)
     place = world.places.settle(states, draws.uniform("person/zip", person))
     status = draws.choice("order/status", rows, list(m.STATUSES.values()))
     status[newcomer & np.isin(status, WITHOUT_ITEMS)] = DELIVERED
-    order, number, product = _items(world, month, rows, seller)
+    order, number, product = _items(world, month, rows, seller, purchase)
     item_seller = world.products.seller[product]
     # one item in ten was cheaper: most products have more than one price in the official tables
     cheaper = np.where(draws.uniform("item/cheaper", rows[order] * 8 + number) < 0.1, 0.9, 1.0)
     price = np.round(world.products.price[product] * cheaper, 2)
     freight = _freight(world, rows[order] * 8 + number, item_seller, place[order], product, price)
-    total = np.bincount(order, price + freight, minlength=len(rows))
+    total = totals(order, price + freight, len(rows))
     payment = draws.choice("order/payment", rows, list(m.PAYMENTS.values()))
     part = np.round(total * (0.1 + 0.6 * draws.uniform("order/voucher", rows)), 2)
     return Orders(
@@ -145,13 +154,16 @@ def _people(draws: Draws, rows: Integers) -> Integers:
     return np.where(again, earlier, rows)
 
 
-def _items(world: World, month: Month, rows: Integers, seller: Integers) -> tuple[Integers, Integers, Integers]:
+def _items(
+    world: World, month: Month, rows: Integers, seller: Integers, purchase: Moments
+) -> tuple[Integers, Integers, Integers]:
     draws = world.draws
     count = 1 + draws.choice("order/items", rows, m.ITEMS_AN_ORDER)
     order = np.repeat(np.arange(len(rows)), count)
     number = 1 + np.arange(len(order)) - (np.cumsum(count) - count)[order]
     other_seller = pick(draws.uniform("order/other seller", rows), month.weights)
-    other = (draws.uniform("order/shared", rows) < m.OTHER_SELLER)[order] & (number > 1)
+    shared = (draws.uniform("order/shared", rows) < m.OTHER_SELLER) & (world.sellers.start[other_seller] <= purchase)
+    other = shared[order] & (number > 1)
     item_seller = np.where(other, other_seller[order], seller[order])
     # all items are the same product, unless this order has another one
     varied = (draws.uniform("order/varied", rows) < m.OTHER_PRODUCT)[order]

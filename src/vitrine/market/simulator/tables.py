@@ -250,5 +250,7 @@ def product_attributes(world: World) -> pa.Table:
         shift = 1 + (2 * draws.uniform(f"photo/{attribute}/shift", row)).astype(np.int64)
         value = np.where(wrong, (truth + shift) % 3, truth)
         columns = [ids, pa.array([attribute] * len(row)), named(names, value), np.round(confidence, 3), moments(known)]
-        parts.append(pa.table(dict(zip(("product_id", "attribute", "value", "confidence", "known_at"), columns))))
+        parts.append(
+            pa.table(dict(zip(("product_id", "attribute", "value", "confidence", "known_at"), columns, strict=True)))
+        )
     return pa.concat_tables(parts)
