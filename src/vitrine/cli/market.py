@@ -1,12 +1,15 @@
 """`vitrine market …`: the marketplace's sources, features, models and scores."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
+from vitrine.errors import InputError, Refused
 
 if TYPE_CHECKING:
     from vitrine.market.lookahead import Leak, Lookahead
@@ -195,3 +198,140 @@ def _interval(area: dict[str, float | int | None]) -> str:
     if area["auc"] is None:
         return "one class only"
     return f"{area['auc']:.3f} ({area['low']:.3f} to {area['high']:.3f})"
+
+
+Task = Annotated[str, typer.Argument(help="churn, activation, delay or segments.")]
+ModelId = Annotated[str | None, typer.Option("--model", help="Model id; by default the one trained last.")]
+Trials = Annotated[int, typer.Option("--trials", min=1, help="Settings of the trees to try.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+
+
+@market.command()
+def train(
+    task: Task,
+    table: Annotated[Path | None, typer.Option("--abt", help="A ready base table, Parquet or CSV.")] = None,
+    label: Annotated[str, typer.Option("--label", help="With --abt: the column to predict, 0 or 1.")] = "label",
+    time: Annotated[str, typer.Option("--time", help="With --abt: date, month or quarter.")] = "reference_date",
+    group: Annotated[list[str] | None, typer.Option("--group", help="With --abt: who stays on one side.")] = None,
+    entity: Annotated[
+        list[str] | None, typer.Option("--entity", help="With --abt: rows that agree here are one.")
+    ] = None,
+    without: Annotated[list[str] | None, typer.Option("--without", help="With --abt: no feature.")] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", help="Days that the label looks ahead.")] = None,
+    contact_cost: Annotated[float, typer.Option("--contact-cost", help="What one contact costs.")] = 10.0,
+    loss: Annotated[float, typer.Option("--loss", help="What one lost seller or late order costs.")] = 100.0,
+    saved: Annotated[float, typer.Option("--saved", help="Share of losses that a contact in time prevents.")] = 0.3,
+    trials: Trials = 20,
+    seed: Seed = 0,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Learn a task: split by seller and out of time, baselines first; the first model becomes the champion.
+
+    [dim]vitrine market train churn[/]
+
+    [dim]vitrine market train churn --abt quarters.parquet --label is_churn --time quarter --group seller_id --horizon 92[/]
+    """
+    from vitrine.market.base_table import read_base_table
+    from vitrine.market.home import Market
+    from vitrine.market.jobs import run_training
+    from vitrine.market.profit import Costs
+
+    costs = Costs(contact_cost, loss, saved)
+    given = None
+    if table is not None:
+        if horizon is None:
+            raise InputError("--abt needs --horizon", hint="the days that the label looks ahead set the embargo")
+        given = read_base_table(
+            table, task, label=label, time=time, group=group or [], entity=entity or [], without=without or [],
+            horizon_days=horizon,
+        )  # fmt: skip
+    with output.progress("train") as update:
+        report = run_training(
+            Market.open(workspace), task, given=given, horizon_days=horizon, costs=costs, trials=trials, seed=seed,
+            on_progress=update,
+        )  # fmt: skip
+    if as_json:
+        output.show_json(report)
+    else:
+        show_training(report)
+
+
+def show_training(report: dict[str, Any]) -> None:
+    """A training's report as a person reads it."""
+    figures = {
+        "unseen sellers, same months": report["auc"],
+        "out of time": report["auc_out_of_time"],
+        "out of time, sellers never seen": report["auc_out_of_time_new_sellers"],
+        **{f"baseline: {name.replace('_', ' ')}": one for name, one in report["baselines"].items()},
+        "a careless split would claim": report["leak_tax"]["claimed"],
+        "… on the same months": report["leak_tax"]["claimed_same_months"],
+    }
+    rows = [(name, _decimals(one["mean"]), _between(one), f"{one['n']:,}") for name, one in figures.items()]
+    output.show_table(f"{report['model']} ({report['kind']})", ["", "AUC", "95 % interval", "n"], rows)
+    profit = report["profit"]
+    if profit["threshold"] is None:
+        output.say("At these costs no contact pays.")
+    else:
+        gain = profit["profit_per_1000"]
+        output.say(
+            f"Contact those above {profit['threshold']:.2f}: {output.percent(profit['contacted'])} of all, "
+            f"{gain['mean']:+,.0f} ({gain['low']:+,.0f} to {gain['high']:+,.0f}) for each 1,000 out of time."
+        )
+    for name, auc in report["suspects"].items():
+        output.say(f"look at '{name}': alone it ranks with AUC {auc:.3f}; was it known in time?")
+    if "warning" in report:
+        output.say(report["warning"])
+    output.say("champion" if report["promoted"] else f"challenger: vitrine market promote {report['task']}")
+
+
+@market.command()
+def promote(
+    task: Task,
+    model: ModelId = None,
+    back: Annotated[bool, typer.Option("--back", help="Go back to the champion before.")] = False,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Make a task's challenger the champion if its gain is proven; or go back with --back. Exit 1: not proven."""
+    from vitrine.market.home import Market
+    from vitrine.market.jobs import run_promotion, run_rollback
+
+    opened = Market.open(workspace)
+    entry = run_rollback(opened, task) if back else run_promotion(opened, task, model)
+    if as_json:
+        output.show_json({**entry, "evidence": json.loads(entry["evidence"])})
+    else:
+        output.say(f"{entry['action']}: {entry['model_id']} is the champion of {task}")
+
+
+@market.command()
+def models(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+    """List the marketplace's models, and the history of champions of each task."""
+    from vitrine.learn.promote import champion_history
+    from vitrine.market.home import Market
+    from vitrine.market.jobs import models as known_models
+
+    opened = Market.open(workspace)
+    known = known_models(opened)
+    history = {one: champion_history(opened.catalog, line=one) for one in sorted({row["line"] for row in known})}
+    champions = {one: entries[-1].model_id for one, entries in history.items() if entries}
+    if as_json:
+        entries = {one: [asdict(entry) for entry in of_line] for one, of_line in history.items()}
+        output.show_json({"champions": champions, "models": known, "history": entries})
+        return
+    if not known:
+        raise Refused("there is no model yet", hint="vitrine market train churn makes one")
+    standing = set(champions.values())
+    rows = [("★" if m["model_id"] in standing else "", m["model_id"], m["dataset_id"], m["created_at"]) for m in known]
+    output.show_table("Models", ["", "model", "base table", "trained"], rows)
+    rows = [(h.line, h.position, h.action, h.model_id, h.promoted_at) for of in history.values() for h in of]
+    output.show_table("Champions", ["line", "", "", "model", "when"], rows)
+
+
+def _decimals(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _between(one: dict[str, Any]) -> str:
+    return "–" if one["low"] is None else f"{one['low']:.3f}–{one['high']:.3f}"

@@ -1,4 +1,4 @@
-"""Fit one kind of model on train and once more without each fold, so that every row is scored by one that never saw its group."""
+"""Fit one kind of model on train and once more without each fold: every row is scored by one that never saw its group."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ _MONTH_DRAWS = 200
 def evaluate(
     abt: Abt, parts: Split, encoding: Encoding, chosen: Candidate, plain: Candidate, costs: Costs, *, seed: int
 ) -> dict[str, Any]:
-    """The scorecard of `chosen`, whose baseline is the logistic `plain`. Labels outside train are read here and nowhere else."""
+    """The scorecard of `chosen`, with the logistic `plain` among its baselines; here alone are labels outside train read."""
     y = abt.table.column("label").to_numpy().astype(np.int8)
     groups = np.array(abt.table.column(abt.group).to_pylist(), dtype=str)
     later, test, train = (parts.rows(name) for name in ("later", "test", "train"))

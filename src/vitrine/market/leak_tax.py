@@ -4,6 +4,7 @@ The course's protocol: all rows, as they were given, shuffled into 80 % train an
 both sides, labels of the months tested are learnt from, repeats of a row are in both.
 """
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from vitrine.market.scorers import Scorer, fit_logistic, fit_trees
 _TEST_SHARE = 0.2
 
 
-def careless(abt: Abt, settings: dict[str, Any], *, seed: int, threads: int) -> dict[str, Any]:
-    """Metrics as the careless protocol would report them, with the same kind of model and settings.
+def careless(abt: Abt, settings: dict[str, Any], *, later_from: date, seed: int, threads: int) -> dict[str, Any]:
+    """What the careless protocol would report, on all its test rows and on those from `later_from` on.
 
-    Its intervals come from single rows, as such a report would have drawn them.
+    The same kind of model with the same settings; intervals come from single rows, as such a report would draw them. On
+    the same months only the protocol differs from the honest figure, not how hard the months are.
     """
     y = abt.table.column("label").to_numpy().astype(np.int8)
     test = np.random.default_rng(seed).random(len(y)) < _TEST_SHARE
@@ -37,4 +39,8 @@ def careless(abt: Abt, settings: dict[str, Any], *, seed: int, threads: int) -> 
         )
     margin = np.mean([scorer.margin(x[test]) for scorer in scorers], axis=0)
     p = 1 / (1 + np.exp(-margin))
-    return with_intervals(y[test], p, np.arange(int(test.sum())), seed=seed)
+    later = abt.table.column(abt.time).to_numpy()[test].astype("datetime64[D]") >= np.datetime64(later_from)
+    found = {}
+    for name, rows in (("careless", np.arange(len(p))), ("careless_later", np.flatnonzero(later))):
+        found[name] = with_intervals(y[test][rows], p[rows], np.arange(len(rows)), seed=seed)
+    return found

@@ -50,7 +50,7 @@ def fit_calibration(margin: Floats, y: NDArray[Any]) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model was made from, and for whom its scores hold (`population`)."""
+    """What a model was made from, and for whom its scores hold (`population`); `thinned` says why it is no result."""
 
     task: str
     abt_id: str
@@ -61,7 +61,7 @@ class Origin:
     later_from: str
     rows: int
     groups: int
-    thinned: bool = False
+    thinned: str = ""
 
 
 @dataclass(frozen=True, slots=True)

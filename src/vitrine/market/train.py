@@ -43,10 +43,13 @@ def train(
     trials: int = 20,
     seed: int = 0,
     threads: int = 0,
-    thinned: bool = False,
+    thinned: str = "",
+    features_id: str = "",
     on_progress: Progress = lambda done, total: None,
 ) -> Trained:
     """Train on `abt`; `rows_as_given` is the table before repeats were joined, for the leak tax.
+
+    `features_id` names the SQL behind the features, `thinned` says why the rows are only a sample of a marketplace.
 
     Raises InputError when the table has no label, one class, or dates that leave nothing to learn from.
     """
@@ -65,7 +68,7 @@ def train(
     both = blend(x, y, parts, plain, boosted)
     tried = (plain, boosted, both)
     chosen = max(tried, key=lambda one: one.auc)
-    model = _model(abt, parts.later_from.isoformat(), encoding, chosen, rows, thinned)
+    model = _model(abt, parts.later_from.isoformat(), encoding, chosen, rows, thinned, features_id)
     scorecard = {
         "task": abt.task,
         "model": model.model_id,
@@ -82,10 +85,10 @@ def train(
         "thinned": thinned,
         **evaluate(abt, parts, encoding, chosen, plain, costs or Costs(), seed=seed),
     }
-    tax = careless(rows_as_given or abt, model.settings, seed=seed, threads=cores)
+    tax = careless(rows_as_given or abt, model.settings, later_from=parts.later_from, seed=seed, threads=cores)
     scorecard["leak_tax"] = {
-        "careless": tax,
-        "auc": round(tax["auc"]["mean"] - scorecard["later"]["auc"]["mean"], 4),
+        **tax,
+        "auc": round(tax["careless"]["auc"]["mean"] - scorecard["later"]["auc"]["mean"], 4),
     }
     return Trained(model, scorecard, later_rows(abt, parts, encoding, chosen))
 
@@ -99,14 +102,16 @@ def _check_labels(abt: Abt) -> None:
         )
 
 
-def _model(abt: Abt, later_from: str, encoding: Any, chosen: Candidate, rows: Any, thinned: bool) -> Model:
+def _model(
+    abt: Abt, later_from: str, encoding: Any, chosen: Candidate, rows: Any, thinned: str, features_id: str
+) -> Model:
     meta = {key.decode(): value.decode() for key, value in (abt.table.schema.metadata or {}).items()}
     groups = len(set(abt.table.column(abt.group).take(pa.array(rows)).to_pylist()))
     origin = Origin(
         task=abt.task,
         abt_id=abt.abt_id,
         source_id=meta.get("source_id", ""),
-        features_id=meta.get("features_id", ""),
+        features_id=features_id,
         population=meta.get("population", ""),
         horizon_days=abt.horizon_days,
         later_from=later_from,
