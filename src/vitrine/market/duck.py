@@ -20,13 +20,13 @@ class DuckDB:
         connection.execute("CREATE OR REPLACE TEMP TABLE windows (window_name VARCHAR, days INTEGER)")
         connection.executemany("INSERT INTO windows VALUES (?, ?)", list(WINDOWS.items()))
         connection.execute("CREATE OR REPLACE TEMP TABLE reference_dates (reference_date DATE)")
-        for name in VIEWS:
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql(name)}")
 
     def at(self, dates: Sequence[date]) -> None:
         """Ask for these reference dates from now on."""
         self.connection.execute("DELETE FROM reference_dates")
         self.connection.execute("INSERT INTO reference_dates SELECT unnest(?::DATE[])", [list(dates)])
+        for name in VIEWS:
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql(name)}")
 
     def answer(self, sql: str) -> pa.Table:
         """The rows of a query."""

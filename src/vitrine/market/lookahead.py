@@ -22,9 +22,10 @@ from vitrine.market.duck import DuckDB
 from vitrine.market.leak_gain import leak_gains
 from vitrine.market.make_abt import PLANS, labels, numbers
 from vitrine.market.queries import compute, group_queries, sql
+from vitrine.market.schema import TASKS
 from vitrine.market.soundness import Unsound, unsound
 from vitrine.market.sources import Sources
-from vitrine.market.store import NEEDS, FeatureStore
+from vitrine.market.store import FeatureStore
 from vitrine.market.worlds import world
 
 # (world, seed): the past alone, and two other futures
@@ -108,7 +109,7 @@ def lookahead(
     Seller features are compared as they stand in the store. Features of orders and deals are checked where their tables
     are present. Raises NotFound where nothing was built, MissingPart where a source table is absent.
     """
-    store.sources.require(*NEEDS)
+    store.sources.require(*TASKS["churn"])
     dates = list(dates) if dates is not None else store.read(columns=["reference_date"]).column(0).unique().to_pylist()
     if not dates:
         raise InputError("there is no reference date to check", hint="vitrine market build --from 2017-01 --to 2018-06")
@@ -142,7 +143,7 @@ def _asked(store: FeatureStore, queries: Mapping[str, str] | None) -> tuple[list
     asked = [_Asked("churn", ("reference_date", "seller_id"), sellers, store if queries is None else None)]
     not_checked = {}
     for task in ("delay", "activation") if queries is None else ():
-        lacking = [name for name in PLANS[task].needs if name not in store.sources.tables]
+        lacking = [name for name in TASKS[task] if name not in store.sources.tables]
         if lacking:
             not_checked[task] = f"{', '.join(lacking)} not ingested"
         else:

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, Refused
 from vitrine.market.abt import Abt
 from vitrine.market.duck import DuckDB
 from vitrine.market.queries import sql
+from vitrine.market.schema import TASKS
 from vitrine.market.sources import Sources
 from vitrine.market.store import FeatureStore
 from vitrine.stores.whole import whole
@@ -40,7 +41,6 @@ class Plan:
     entity: str
     horizon_days: int
     population: str
-    needs: tuple[str, ...]
     query: str = ""
     keys: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
@@ -48,12 +48,11 @@ class Plan:
 
 PLANS = {
     # The days since the last sale set how much of the horizon is left for the label: as a feature they would be the rule.
-    "churn": Plan("seller_id", 45, "sellers whose last sale is fewer than 45 days old", (), aside=(RECENCY,)),
+    "churn": Plan("seller_id", 45, "sellers whose last sale is fewer than 45 days old", aside=(RECENCY,)),
     "activation": Plan(
         "seller_id",
         60,
         "sellers of won deals who had not sold before",
-        ("closed_deals", "marketing_qualified_leads", "orders", "order_items", "customers", "sellers"),
         query="lead",
         keys=("mql_id", "seller_id"),
     ),
@@ -61,11 +60,10 @@ PLANS = {
         "order_id",
         60,
         "orders not cancelled, promised within 60 days",
-        ("orders", "order_items", "order_payments", "customers", "sellers", "products"),
         query="order",
         keys=("order_id", "seller_id"),
     ),
-    "segments": Plan("seller_id", 0, "sellers with a sale before the last reference date", ()),
+    "segments": Plan("seller_id", 0, "sellers with a sale before the last reference date"),
 }
 
 
@@ -150,6 +148,19 @@ def to_score(store: FeatureStore, task: str, *, at: date | None = None, horizon_
     return rows.filter(chosen).drop_columns(["state", "settled_on", "label"])
 
 
+def check_population(task: str, table: pa.Table, *, horizon_days: int | None = None) -> None:
+    """Refused when a churn table holds sellers of another population than the one that is trained on."""
+    horizon = _horizon(_plan(task), horizon_days)
+    if task != "churn" or RECENCY not in table.column_names:
+        return
+    silent = pc.sum(pc.greater_equal(table.column(RECENCY), horizon)).as_py() or 0
+    if silent:
+        raise Refused(
+            f"{silent:,} of {table.num_rows:,} sellers are not active: their last sale is {horizon} or more days old",
+            hint="score the rows of vitrine.market.make_abt.to_score, which has the population of training",
+        )
+
+
 def labels(sources: Sources, task: str, features: pa.Table) -> pa.Table:
     """The mature labels of a task with its usual horizon: key columns and `label`, for the rows of `features`."""
     plan = _plan(task)
@@ -189,7 +200,7 @@ def _rows(
     store: FeatureStore, task: str, plan: Plan, horizon: int, dates: Sequence[date] | None = None
 ) -> tuple[pa.Table, date]:
     """Every candidate with key, features, `state`, `settled_on` and `label`, and the day the data end on."""
-    store.sources.require(*plan.needs)
+    store.sources.require(*TASKS[task])
     features = None if plan.query else store.read([_last_date(store)] if task == "segments" and not dates else dates)
     with store.sources.connect() as connection:
         engine = DuckDB(connection)
@@ -217,9 +228,8 @@ def numbers(table: pa.Table, keys: Sequence[str]) -> pa.Table:
 def _labels(connection: duckdb.DuckDBPyConnection, task: str, horizon: int, end: date, features: pa.Table) -> pa.Table:
     text = (files("vitrine.market") / "labels" / f"{task}.sql").read_text(encoding="utf-8")
     values: dict[str, Any] = {"horizon_days": horizon, "end": end + timedelta(days=1)}
-    if RECENCY in features.column_names:
-        seller = features.select(["reference_date", "seller_id", RECENCY])
-        connection.register("seller", seller.rename_columns(["reference_date", "seller_id", "days_since_last_sale"]))
+    if task == "churn":
+        connection.register("seller", features.select(["reference_date", "seller_id"]))
     return connection.sql(text, params=values).to_arrow_table()
 
 

@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from vitrine.errors import InputError, NotFound
 from vitrine.market.duck import DuckDB
 from vitrine.market.queries import KEY, compute, group_queries, sql_id
+from vitrine.market.schema import TASKS
 from vitrine.market.sources import Sources
 from vitrine.stores.whole import whole
 
-NEEDS = ("orders", "order_items", "order_payments", "order_reviews", "customers", "products", "sellers")
 LINEAGE = "lineage.json"
 _FILE = "features.parquet"
 _FULL = "free some space; the dates that were built are kept, run the same command again for the others"
@@ -75,7 +75,7 @@ class FeatureStore:
         Raises MissingPart where a source table is absent, InputError where the dates lie beyond the data.
         """
         started = time.perf_counter()
-        self.sources.require(*NEEDS)
+        self.sources.require(*TASKS["churn"])
         missing = [day for day in dates if not self.current(day)]
         for day, table, seconds in self._computed(dates, missing):
             self._write(day, table, seconds)

@@ -16,8 +16,8 @@ contents AS (
         order_id,
         count(*) AS items,
         count(DISTINCT product_id) AS products,
-        sum(price) AS price,
-        sum(freight) AS freight,
+        round(sum(price), 2) AS price,
+        round(sum(freight), 2) AS freight,
         sum(weight_g) AS weight_g,
         max(weight_g) AS weight_max_g,
         sum(volume_cm3) AS volume_cm3,
@@ -58,8 +58,9 @@ delivery AS (
         seller_state,
         customer_state,
         delivered_at AS happened_at,
-        (epoch(delivered_at) - epoch(purchased_at)) / 86400e0 AS days,
-        (epoch(shipped_at) - epoch(purchased_at)) / 86400e0 AS handling_days
+        -- Whole seconds add up to the same number in any order, days do not.
+        epoch(delivered_at) - epoch(purchased_at) AS seconds,
+        epoch(shipped_at) - epoch(purchased_at) AS handling_seconds
     FROM sale
     WHERE delivered_at IS NOT NULL
 ),
@@ -67,10 +68,10 @@ delivery AS (
 event AS (
     SELECT
         NULL AS order_id, seller_id, seller_state, customer_state, happened_at,
-        1 AS outcomes, late, 0 AS deliveries, 0e0 AS days, 0e0 AS handling_days, 0 AS sales, 1 AS turn
+        1 AS outcomes, late, 0 AS deliveries, 0e0 AS seconds, 0e0 AS handling_seconds, 0 AS sales, 1 AS turn
     FROM outcome
     UNION ALL
-    SELECT NULL, seller_id, seller_state, customer_state, happened_at, 0, 0, 1, days, handling_days, 0, 1
+    SELECT NULL, seller_id, seller_state, customer_state, happened_at, 0, 0, 1, seconds, handling_seconds, 0, 1
     FROM delivery
     UNION ALL
     SELECT order_id, seller_id, seller_state, customer_state, purchased_at, 0, 0, 0, 0e0, 0e0, 1, 0
@@ -83,11 +84,11 @@ history AS (
         sum(outcomes) OVER on_route AS route_outcomes,
         sum(late) OVER on_route AS route_late,
         sum(deliveries) OVER on_route AS route_deliveries,
-        sum(days) OVER on_route AS route_days,
+        sum(seconds) OVER on_route / 86400e0 AS route_days,
         sum(outcomes) OVER by_seller AS seller_outcomes,
         sum(late) OVER by_seller AS seller_late,
         sum(deliveries) OVER by_seller AS seller_deliveries,
-        sum(handling_days) OVER by_seller AS seller_handling_days,
+        sum(handling_seconds) OVER by_seller / 86400e0 AS seller_handling_days,
         sum(sales) OVER by_seller AS seller_sales,
         sum(outcomes) OVER lately AS recent_outcomes,
         sum(late) OVER lately AS recent_late,
