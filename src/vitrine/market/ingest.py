@@ -29,6 +29,14 @@ from vitrine.stores.whole import whole
 
 Progress = Callable[[int, int], None]
 
+_MEMORY = "1GB"  # what does not fit goes to the scratch folder
+# a commit that finds the disk full is a TransactionException, whatever comes after it a FatalException
+_STORAGE_FAILURES = (
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,
+    duckdb.FatalException,
+)
 _AGAIN = "free some space and run vitrine market ingest again; what was ingested before is untouched"
 
 
@@ -94,7 +102,7 @@ def _staging(sources: Path) -> Iterator[Path]:
                 yield staging
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except (OSError, *_STORAGE_FAILURES) as error:
         raise StorageError(f"could not ingest into {sources}: {error}", hint=_AGAIN) from error
 
 
@@ -121,7 +129,7 @@ def _watch(on_progress: Progress, before: int, total: int, read: int) -> None:
 def _scratch(staging: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(str(staging / "scratch.duckdb"))
     try:
-        connection.execute("SET memory_limit = '1GB'")
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute(f"SET temp_directory = '{_quoted(staging / 'scratch-spill')}'")
         columns = '"table" VARCHAR, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR, raw VARCHAR'
         connection.execute(f"CREATE TABLE rejected ({columns})")
