@@ -34,7 +34,7 @@ def run_training(
         dataset,
         workspace.taxonomy,
         take,
-        embedder_id=workspace.embedder.id,
+        embedder_id=workspace.embedding_id,
         blocks=[(block.start, block.stop) for block in workspace.embedder.blocks],
         settings=workspace.settings.learn,
         attributes=attributes,

@@ -89,8 +89,12 @@ class Workspace:
     @cached_property
     def embeddings(self) -> Embeddings:
         """The vectors kept so far, of this embedder on photos cleaned as now."""
-        identity = f"{self.embedder.id}+{self.cleaning.contract_id}"
-        return Embeddings(self.data / "embeddings", identity, self.embedder.dim)
+        return Embeddings(self.data / "embeddings", self.embedding_id, self.embedder.dim)
+
+    @cached_property
+    def embedding_id(self) -> str:
+        """Whatever changes a vector changes this: the embedder's contract and the cleaning before it."""
+        return f"{self.embedder.id}+{self.cleaning.contract_id}"
 
     @cached_property
     def tracker(self) -> "Tracker":
@@ -145,10 +149,17 @@ class Workspace:
         """The cleaned photo as (height, width, 3) RGB."""
         return np.asarray(read_photo(self.photos.get(blob_key(photo_id, self.cleaning))).image)
 
+    def _pixels_to_embed(self, photo_id: str) -> NDArray[np.uint8]:
+        return self._embeddable(self.photos.get(blob_key(photo_id, self.cleaning)))
+
+    def _embeddable(self, cleaned: bytes) -> NDArray[np.uint8]:
+        """What an embedder looks at: the one way from a cleaned photo's bytes to its pixels, in a batch and alone."""
+        return np.asarray(read_photo(cleaned, at_least=self.embedder.side).image)
+
     def embed(self, photo_ids: Sequence[str], *, on_progress: Progress = _silent) -> Embeddings:
         """Make sure that these photos have vectors; those that have are not computed again."""
         missing = self.embeddings.missing(photo_ids)
-        report = embed_missing(missing, self.pixels, self.embedder, self.embeddings, on_progress=on_progress)
+        report = embed_missing(missing, self._pixels_to_embed, self.embedder, self.embeddings, on_progress=on_progress)
         if report.failed:
             photo_id, reason = report.failed[0]
             raise StorageError(
@@ -184,7 +195,7 @@ class Workspace:
         if chosen is None:
             raise NotFound("there is no champion yet", hint="vitrine train makes the first one")
         model = models.load(chosen, self.data / "models", self.taxonomy)
-        model.check_embedder(self.embedder.id)
+        model.check_embedder(self.embedding_id)
         return model
 
     def newest_model(self) -> str:
@@ -244,8 +255,7 @@ class Workspace:
         The same road as a batch: clean, embed, decide. Raises UnreadablePhoto.
         """
         photo, cleaned = describe_photo(data, self.cleaning)
-        pixels = np.asarray(read_photo(cleaned).image)
-        vectors = self.embedder.embed([pixels])
+        vectors = self.embedder.embed([self._embeddable(cleaned)])
         answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
