@@ -8,7 +8,7 @@ vitrine.errors.NotFound: /no/such/workspace is no Vitrine workspace: it has no v
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from vitrine.intake.twins import Fingerprint, Index, near
 from vitrine.learn import dataset as datasets
 from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse, photos_to_fuse
+from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.promote import champion_of
 from vitrine.records import LookAtTest, ModelRecord, now
 from vitrine.stores import schema
@@ -182,9 +183,9 @@ class Workspace:
         self.embed(sorted({photo for photos in photos_of for photo in photos}), on_progress=on_progress)
         return lambda rows: fuse([photos_of[row] for row in rows], self.embeddings)
 
-    def save_model(self, model: models.Model) -> Path:
-        """Keep a model's files and enter it in the catalog."""
-        path = models.save(model, self.data / "models")
+    def save_model(self, model: models.Model, learnt: Mapping[str, Learnt]) -> Path:
+        """Keep a model's files, with what its heads learnt, and enter it in the catalog."""
+        path = models.save(model, learnt, self.data / "models")
         record = ModelRecord(model.model_id, model.dataset_id, model.embedder_id, model.taxonomy_id, now())
         self.catalog.add(schema.models, [record])
         return path
@@ -197,6 +198,14 @@ class Workspace:
         model = models.load(chosen, self.data / "models", self.taxonomy)
         model.check_embedder(self.embedding_id)
         return model
+
+    def basis(self) -> Basis | None:
+        """The champion as a basis for learning some attributes anew; None without one, or on other vectors."""
+        champion = champion_of(self.catalog)
+        if champion is None:
+            return None
+        basis = models.load_basis(champion, self.data / "models")
+        return basis if basis.projection.embedder_id == self.embedding_id else None
 
     def newest_model(self) -> str:
         """The id of the model trained last; NotFound when none was trained."""
