@@ -34,11 +34,12 @@ def _between(evidence: Evidence, values: Values) -> Iterator[Seen]:
     told = set()
     for same in evidence.same_pictures():
         a, b = same.first.sku, same.other.sku
+        pair = frozenset((a, b))
         differences = _differences(values.get(a, {}), values.get(b, {}))
         # one empty background is as good as another
-        if not differences or (a, b) in told or len(evidence.sound(same.pictures)) < len(same.pictures):
+        if not differences or pair in told or len(evidence.sound(same.pictures)) < len(same.pictures):
             continue
-        told.add((a, b))
+        told.add(pair)
         likeness = "nearly the same" if same.kind == "near" else "the same"
         yield Seen(
             product=b,

@@ -33,7 +33,7 @@ _ABOUT_PHOTOS = frozenset({"unreadable", "missing", "forbidden", "bad-path", "no
 class PutAside:
     """A quarantined row; `place` names the table and the row as a person would.
 
-    Where the row is about a photo, `photo` is its file and `reason` goes on from it: "is 12 bytes long".
+    Where the row is about a photo, `photo` is its file and `reason` does not repeat it.
     """
 
     place: str

@@ -38,7 +38,7 @@ def _earlier_labels(evidence: Evidence) -> Iterator[Seen]:
             meant = f"; did you mean '{suggestion}'?" if suggestion else ""
             yield Seen(
                 product=label["sku"],
-                what=f"is labelled {attribute.name} '{value}', which taxonomy.toml has no longer{meant}",
+                what=f"is labelled {attribute.name} '{value}', which taxonomy.toml no longer has{meant}",
                 remedy=_REMEDY,
                 pictures=tuple(evidence.photos_of.get(label["sku"], ())),
             )
