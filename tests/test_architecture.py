@@ -21,6 +21,7 @@ ROOMS = [
     {"checks", "classify"},
     {"workspace"},
     {"jobs"},
+    {"market"},
     {"demo"},
     {"cli"},
 ]

@@ -135,6 +135,14 @@ def load(folder: Path) -> Settings:
         ) from None
 
 
+def inside(folder: Path, url: str) -> str:
+    """`sqlite:///relative` is relative to `folder`, not to where the command was called; other URLs stay as they are."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return prefix + str(folder / url.removeprefix(prefix))
+    return url
+
+
 def write(folder: Path, changes: dict[str, dict[str, Any]]) -> Path:
     """Write `vitrine.toml` with every setting, its meaning as a comment, and `changes` in place of defaults."""
     lines = ["# Settings of this Vitrine workspace. A line with '#' shows a default."]

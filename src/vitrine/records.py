@@ -8,12 +8,14 @@
 import dataclasses
 import typing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vitrine.errors import InputError
+
+PHOTOS = "photos"  # the line of models that read photos
 
 
 def now() -> datetime:
@@ -142,18 +144,23 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A trained model (all heads that decide together) and where its files lie."""
+    """A trained model (all heads that decide together) and where its files lie.
+
+    `line` says which models it competes with: `photos`, or one line for each task of the marketplace, whose models read
+    no photos and have no embedder and taxonomy.
+    """
 
     model_id: str
     dataset_id: str
-    embedder_id: str
-    taxonomy_id: str
+    embedder_id: str | None
+    taxonomy_id: str | None
     created_at: datetime
+    line: str = PHOTOS
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One entry of the champion history; the last entry is the champion of today."""
+    """One entry of a line's champion history; the last entry is the line's champion of today."""
 
     position: int
     model_id: str
@@ -161,6 +168,21 @@ class Promotion:
     action: str
     evidence: str
     promoted_at: datetime
+    line: str = PHOTOS
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a task's model says of one entity (seller or order) at a reference date; `reasons` is JSON, strongest first."""
+
+    task: str
+    entity: str
+    reference_date: date
+    model_id: str
+    seller_id: str
+    score: float
+    reasons: str
+    scored_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +212,7 @@ _ARROW: dict[object, pa.DataType] = {
     bytes: pa.binary(),
     bool: pa.bool_(),
     datetime: pa.timestamp("us", tz="UTC"),
+    date: pa.date32(),
 }
 
 

@@ -37,7 +37,7 @@ from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse, photos_to_fuse
 from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.promote import champion_of
-from vitrine.records import LookAtTest, ModelRecord, now
+from vitrine.records import PHOTOS, LookAtTest, ModelRecord, now
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -74,7 +74,7 @@ class Workspace:
     def catalog(self) -> Catalog:
         """The catalog, migrated to this version."""
         (self.folder / ".vitrine").mkdir(exist_ok=True)
-        return Catalog(self._inside(self.settings.storage.catalog))
+        return Catalog(config.inside(self.folder, self.settings.storage.catalog))
 
     @cached_property
     def photos(self) -> Blobs:
@@ -102,7 +102,7 @@ class Workspace:
         """MLflow; imported only where something is logged, because that takes seconds."""
         from vitrine.tracking import Tracker
 
-        return Tracker(self._inside(self.settings.storage.tracking), self.data / "mlflow")
+        return Tracker(config.inside(self.folder, self.settings.storage.tracking), self.data / "mlflow")
 
     @property
     def data(self) -> Path:
@@ -210,7 +210,8 @@ class Workspace:
     def newest_model(self) -> str:
         """The id of the model trained last; NotFound when none was trained."""
         table = schema.models
-        query = sa.select(table.c.model_id).order_by(table.c.created_at.desc(), table.c.model_id).limit(1)
+        query = sa.select(table.c.model_id).where(table.c.line == PHOTOS)
+        query = query.order_by(table.c.created_at.desc(), table.c.model_id).limit(1)
         found = self.catalog.read(query).column("model_id").to_pylist()
         if not found:
             raise NotFound("there is no model yet", hint="vitrine train makes one")
@@ -290,13 +291,6 @@ class Workspace:
         if attribute is not None:
             query = query.where(table.c.attribute == self.taxonomy.attribute(attribute).name)
         return self.catalog.read(query)
-
-    def _inside(self, url: str) -> str:
-        """`sqlite:///relative` is relative to the workspace, not to where the command was called."""
-        prefix = "sqlite:///"
-        if url.startswith(prefix) and not url.startswith(prefix + "/"):
-            return prefix + str(self.folder / url.removeprefix(prefix))
-        return url
 
 
 def _add(index: Index, photos: Sequence[dict[str, Any]]) -> None:

@@ -237,6 +237,7 @@ def test_the_catalogs_tables_have_the_columns_of_their_records() -> None:
         records.Label: schema.labels, records.Quarantined: schema.quarantine, records.Twin: schema.twins,
         records.Member: schema.members, records.Move: schema.moves, records.ModelRecord: schema.models,
         records.Promotion: schema.promotions, records.LookAtTest: schema.test_uses, records.Prediction: schema.predictions,
+        records.Score: schema.scores,
     }  # fmt: skip
     for record, table in pairs.items():
         assert set(schema_of(record).names) == set(table.columns.keys()), table.name

@@ -10,6 +10,7 @@ import typer
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 from vitrine.errors import Refused
+from vitrine.records import PHOTOS
 from vitrine.stores import schema
 
 ModelId = Annotated[str | None, typer.Option("--model", help="Model id; by default the one trained last.")]
@@ -100,7 +101,9 @@ def models(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     from vitrine.learn.promote import champion_history, champion_of
 
     opened = vitrine.open(workspace)
-    known = opened.catalog.read(sa.select(schema.models).order_by(schema.models.c.created_at)).to_pylist()
+    table = schema.models
+    query = sa.select(table).where(table.c.line == PHOTOS).order_by(table.c.created_at)
+    known = opened.catalog.read(query).to_pylist()
     history = [_history_row(entry) for entry in champion_history(opened.catalog)]
     champion = champion_of(opened.catalog)
     if as_json:

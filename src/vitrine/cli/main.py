@@ -5,7 +5,7 @@ import sys
 import typer
 
 from vitrine import __version__
-from vitrine.cli import check, classify, configure, demo, ingest, init, learn, output
+from vitrine.cli import check, classify, configure, demo, ingest, init, learn, market, output
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(configure.config, name="config")
+app.add_typer(market.market, name="market")
 
 
 @app.callback(invoke_without_command=True)

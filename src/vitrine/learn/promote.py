@@ -1,13 +1,14 @@
 """Champion by proof: a challenger takes over only when it is shown to be better and no value suffers.
 
-Both are compared on their stored answers to the same test rows: a gain by a paired bootstrap over families,
+Models compete within a line: all photo heads in one, each task of the marketplace in one of its own. Heads
+are compared on their stored answers to the same test rows: a gain by a paired bootstrap over families,
 and no drop of more than 2 points in any value with at least 30 test rows (one-sided paired z-tests,
 Holm-corrected: uncorrected, a model that is better everywhere would be blocked in 43 % of cases with 47 values).
 """
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from scipy.stats import norm
 
 from vitrine.errors import NotFound, Refused
 from vitrine.learn.evaluate import interval_of_difference
-from vitrine.records import Promotion, now
+from vitrine.records import PHOTOS, Promotion, now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 
@@ -42,6 +43,11 @@ class Comparison:
     def proven(self) -> bool:
         """Better beyond chance, and nothing drops."""
         return self.interval[0] > 0 and not self.drops
+
+    @property
+    def advice(self) -> str:
+        """What to do where nothing is proven."""
+        return "label more products where the gain is small; `vitrine models` shows both scorecards"
 
     def sentence(self) -> str:
         """The comparison as a person reads it."""
@@ -78,24 +84,48 @@ def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str])
     return Comparison(*names, both.num_rows, float(difference.mean()), gain, _drops(columns, difference))
 
 
-def champion_of(catalog: Catalog) -> str | None:
-    """The champion's model id; None before the first promotion."""
-    history = champion_history(catalog)
+class Proof(Protocol):
+    """What a promotion needs of a comparison, a dataclass; `Comparison` is that of photo heads."""
+
+    @property
+    def challenger(self) -> str:
+        """The model that wants to be champion."""
+
+    @property
+    def champion(self) -> str:
+        """The model it was compared with."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether the challenger is better beyond chance."""
+
+    @property
+    def advice(self) -> str:
+        """What to do where it is not."""
+
+    def sentence(self) -> str:
+        """The comparison as a person reads it."""
+
+
+def champion_of(catalog: Catalog, *, line: str = PHOTOS) -> str | None:
+    """The model id of a line's champion; None before its first promotion."""
+    history = champion_history(catalog, line=line)
     return history[-1].model_id if history else None
 
 
-def champion_history(catalog: Catalog) -> list[Promotion]:
-    """Every promotion and rollback, oldest first."""
-    table = catalog.read(sa.select(schema.promotions).order_by(schema.promotions.c.position))
+def champion_history(catalog: Catalog, *, line: str = PHOTOS) -> list[Promotion]:
+    """Every promotion and rollback in a line, oldest first."""
+    entries = schema.promotions
+    table = catalog.read(sa.select(entries).where(entries.c.line == line).order_by(entries.c.position))
     return [Promotion(**row) for row in table.to_pylist()]
 
 
-def promote(catalog: Catalog, model_id: str, comparison: Comparison | None) -> Promotion:
-    """Make `model_id` the champion: the first one by itself, every later one by a proven comparison.
+def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: str = PHOTOS) -> Promotion:
+    """Make `model_id` the champion of its line: the first one by itself, every later one by a proven comparison.
 
     Raises Refused with the figures when the comparison proves nothing.
     """
-    history = champion_history(catalog)
+    history = champion_history(catalog, line=line)
     champion = history[-1].model_id if history else None
     if champion == model_id:
         raise Refused(f"{model_id} is the champion already")
@@ -105,16 +135,17 @@ def promote(catalog: Catalog, model_id: str, comparison: Comparison | None) -> P
     if comparison is not None and not comparison.proven:
         raise Refused(
             f"not promoted: {comparison.sentence()}",
-            hint="label more products where the gain is small; `vitrine models` shows both scorecards",
+            hint=comparison.advice,
         )
-    evidence: dict[str, Any] = asdict(comparison) if comparison else {"reason": "the first model"}
-    return _append(catalog, history, model_id, "promoted", evidence)
+    reason: dict[str, Any] = {"reason": "the first model"}
+    evidence = asdict(cast("Any", comparison)) if comparison else reason
+    return _append(catalog, line, history, model_id, "promoted", evidence)
 
 
-def roll_back(catalog: Catalog, *, reason: str = "") -> Promotion:
-    """Make the champion before the present one champion again; the history keeps both."""
+def roll_back(catalog: Catalog, *, reason: str = "", line: str = PHOTOS) -> Promotion:
+    """Make the line's champion before the present one champion again; the history keeps both."""
     standing: list[str] = []
-    history = champion_history(catalog)
+    history = champion_history(catalog, line=line)
     for entry in history:
         if entry.action == _ROLLED_BACK:
             standing.pop()
@@ -122,15 +153,15 @@ def roll_back(catalog: Catalog, *, reason: str = "") -> Promotion:
             standing.append(entry.model_id)
     if len(standing) < 2:
         raise NotFound("there is no earlier champion to go back to", hint="vitrine models shows the history")
-    return _append(catalog, history, standing[-2], _ROLLED_BACK, {"reason": reason or "asked for"})
+    return _append(catalog, line, history, standing[-2], _ROLLED_BACK, {"reason": reason or "asked for"})
 
 
 def _append(
-    catalog: Catalog, history: list[Promotion], model_id: str, action: str, evidence: dict[str, Any]
+    catalog: Catalog, line: str, history: list[Promotion], model_id: str, action: str, evidence: dict[str, Any]
 ) -> Promotion:
     """Add the entry after `history`; refused when another one has taken that place since it was read."""
     replaces = history[-1].model_id if history else None
-    entry = Promotion(len(history) + 1, model_id, replaces, action, json.dumps(evidence), now())
+    entry = Promotion(len(history) + 1, model_id, replaces, action, json.dumps(evidence), now(), line)
     if not catalog.add(schema.promotions, [entry]):
         raise Refused("somebody else changed the champion just now", hint="vitrine models shows the history")
     return entry

@@ -175,6 +175,8 @@ def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
         return pa.int64()
     if isinstance(kind, sa.Float):
         return pa.float64()
+    if isinstance(kind, sa.Date):
+        return pa.date32()
     if isinstance(kind, sa.DateTime):
         return pa.timestamp("us", tz="UTC")
     if isinstance(kind, sa.LargeBinary):

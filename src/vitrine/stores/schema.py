@@ -3,6 +3,7 @@
 from sqlalchemy import (
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -119,16 +120,18 @@ models = Table(
     "models",
     metadata,
     Column("model_id", String, primary_key=True),
+    Column("line", String, nullable=False),
     Column("dataset_id", String, nullable=False),
-    Column("embedder_id", String, nullable=False),
-    Column("taxonomy_id", String, nullable=False),
+    Column("embedder_id", String),
+    Column("taxonomy_id", String),
     _moment("created_at"),
 )
 
 promotions = Table(
     "promotions",
     metadata,
-    Column("position", Integer, primary_key=True),
+    Column("line", String, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
     Column("model_id", String, ForeignKey("models.model_id"), nullable=False),
     Column("replaces", String),
     Column("action", String, nullable=False),
@@ -158,4 +161,18 @@ predictions = Table(
     Column("run_id", String, nullable=False),
     _moment("predicted_at"),
     Index("ix_predictions_attribute", "attribute", "value", "confidence"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("task", String, primary_key=True),
+    Column("entity", String, primary_key=True),
+    Column("reference_date", Date, primary_key=True),
+    Column("model_id", String, ForeignKey("models.model_id"), primary_key=True),
+    Column("seller_id", String, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("reasons", Text, nullable=False),
+    _moment("scored_at"),
+    Index("ix_scores_seller", "seller_id"),
 )

@@ -1,0 +1,208 @@
+"""Train, promote and go back in a market: the stages joined with the catalog and MLflow."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from vitrine.errors import NotFound
+from vitrine.learn.promote import champion_of, promote, roll_back
+from vitrine.market.abt import Abt
+from vitrine.market.base_table import BaseTable
+from vitrine.market.make_abt import PLANS, make_abt
+from vitrine.market.model import Model
+from vitrine.market.profit import Costs
+from vitrine.market.proof import compare_auc
+from vitrine.market.queries import sql, sql_id
+from vitrine.market.tasks import line, task
+from vitrine.market.thinned import LABEL, thinned
+from vitrine.market.train import Trained, train
+from vitrine.records import ModelRecord, now
+from vitrine.stores import schema
+from vitrine.stores.whole import whole
+
+if TYPE_CHECKING:
+    from vitrine.market.home import Market
+
+Progress = Callable[[int, int], None]
+_AGAIN = "free some space and run vitrine market train again"
+
+
+def run_training(
+    market: "Market",
+    name: str,
+    *,
+    given: BaseTable | None = None,
+    horizon_days: int | None = None,
+    costs: Costs,
+    trials: int,
+    seed: int,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    """Train a task on its base table, made anew from the features, or on a `given` one; keep and log the model.
+
+    The first model of a task becomes its champion, a later one is a challenger. Returns the report.
+    """
+    from vitrine.tracking import CHALLENGER, CHAMPION
+
+    if given is not None:
+        abt, rows_as_given, note = given.abt, given.rows_as_given, ""
+    else:
+        abt = make_abt(market.data / "abt", market.features, task(name).name, horizon_days=horizon_days).abt
+        rows_as_given, note = abt, thinned(market.sources.manifest)
+    trained = train(
+        abt, rows_as_given=rows_as_given, features_id="" if given else features_id(name), costs=costs, trials=trials,
+        seed=seed, thinned=note, on_progress=on_progress,
+    )  # fmt: skip
+    folder = _keep(market, trained, abt)
+    model = trained.model
+    run_id = market.tracker.log(
+        f"train {model.model_id}",
+        parameters={"task": name, "abt": abt.abt_id, "kind": model.scorer.kind, **model.settings},
+        metrics=_metrics(trained.scorecard),
+        folder=folder,
+    )
+    first = champion_of(market.catalog, line=line(name)) is None
+    alias = CHAMPION if first else CHALLENGER
+    market.tracker.register(line(name), run_id, alias=alias, tags={"model_id": model.model_id})
+    if first:
+        promote(market.catalog, model.model_id, None, line=line(name))
+    return _report(trained, promoted=champion_of(market.catalog, line=line(name)) == model.model_id)
+
+
+def run_promotion(market: "Market", name: str, model_id: str | None) -> dict[str, Any]:
+    """Promote a model of the task (the newest by default) if it is proven better than the champion. Raises Refused."""
+    from vitrine.tracking import CHAMPION
+
+    challenger = model_id or newest_model(market, name)
+    champion = champion_of(market.catalog, line=line(name))
+    comparison = None
+    if champion is not None and champion != challenger:
+        later = pq.read_table(_folder(market, challenger) / "later.parquet")
+        keys = [(later.schema.metadata or {})[key].decode() for key in (b"time", b"group")]
+        models = [Model.load(market.data / "models", one) for one in (challenger, champion)]
+        comparison = compare_auc(models[0], models[1], later, keys=(keys[0], keys[1]))
+    entry = promote(market.catalog, challenger, comparison, line=line(name))
+    market.tracker.point(line(name), CHAMPION, "model_id", challenger)
+    return asdict(entry)
+
+
+def run_rollback(market: "Market", name: str) -> dict[str, Any]:
+    """Make the task's champion before the present one champion again."""
+    from vitrine.tracking import CHAMPION
+
+    entry = roll_back(market.catalog, line=line(task(name).name))
+    market.tracker.point(line(name), CHAMPION, "model_id", entry.model_id)
+    return asdict(entry)
+
+
+def champion(market: "Market", name: str) -> Model:
+    """The task's champion; NotFound before the first training."""
+    found = champion_of(market.catalog, line=line(task(name).name))
+    if found is None:
+        raise NotFound(f"there is no champion of {name} yet", hint=f"vitrine market train {name} makes the first one")
+    return Model.load(market.data / "models", found)
+
+
+def newest_model(market: "Market", name: str) -> str:
+    """The task's model trained last; NotFound before the first training."""
+    table = schema.models
+    query = sa.select(table.c.model_id).where(table.c.line == line(task(name).name))
+    found = market.catalog.read(query.order_by(table.c.created_at.desc(), table.c.model_id).limit(1))
+    if not found.num_rows:
+        raise NotFound(f"there is no model of {name} yet", hint=f"vitrine market train {name} makes one")
+    return str(found.column("model_id")[0].as_py())
+
+
+def models(market: "Market", name: str | None = None) -> list[dict[str, Any]]:
+    """All models of the marketplace, or of one task, oldest first: model_id, line, dataset_id (the ABT's), created_at."""
+    table = schema.models
+    chosen = table.c.line == line(task(name).name) if name else table.c.line.startswith("market-")
+    rows: list[dict[str, Any]] = market.catalog.read(
+        sa.select(table).where(chosen).order_by(table.c.line, table.c.created_at)
+    ).to_pylist()
+    return rows
+
+
+def scorecard(market: "Market", model_id: str) -> dict[str, Any]:
+    """The scorecard that training wrote for a model."""
+    path = _folder(market, model_id) / "scorecard.json"
+    if not path.is_file():
+        raise NotFound(f"{model_id} has no scorecard", hint="vitrine market models lists those there are")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def features_id(name: str) -> str:
+    """The identity of the SQL that makes a task's features today."""
+    query = PLANS[name].query
+    return f"sql-{sha256(sql(query).encode()).hexdigest()[:16]}" if query else sql_id()
+
+
+def _folder(market: "Market", model_id: str) -> Path:
+    return market.data / "models" / model_id
+
+
+def _keep(market: "Market", trained: Trained, abt: Abt) -> Path:
+    model = trained.model
+    folder = _folder(market, model.model_id)
+    later = trained.later.replace_schema_metadata({"time": abt.time, "group": abt.group, "entity": abt.entity})
+    with whole(folder / "later.parquet", hint=_AGAIN) as temporary:
+        pq.write_table(later, temporary, compression="zstd")
+    with whole(folder / "scorecard.json", hint=_AGAIN) as temporary:
+        temporary.write_text(json.dumps(trained.scorecard, indent=1, ensure_ascii=False), encoding="utf-8")
+    model.save(market.data / "models")
+    record = ModelRecord(model.model_id, model.origin.abt_id, None, None, now(), line(model.origin.task))
+    market.catalog.add(schema.models, [record])
+    return folder
+
+
+def _metrics(scorecard: dict[str, Any]) -> dict[str, float]:
+    found = {}
+    for part in ("test", "later", "later_new_groups"):
+        for name in ("auc", "pr_auc", "brier", "log_loss", "precision_top_tenth"):
+            value = scorecard[part][name]["mean"]
+            if value is not None:
+                found[f"{part}_{name}"] = value
+    for name, one in scorecard["baselines"].items():
+        if one["auc"]["mean"] is not None:
+            found[f"baseline_auc.{name}"] = one["auc"]["mean"]
+    found["leak_tax_auc"] = scorecard["leak_tax"]["auc"]
+    return found
+
+
+def _report(trained: Trained, *, promoted: bool) -> dict[str, Any]:
+    card = trained.scorecard
+    report = {
+        "task": card["task"],
+        "rows": card["rows"],
+        "sellers": card["groups"],
+        "auc": _figure(card["test"], "auc"),
+        "auc_out_of_time": {**_figure(card["later"], "auc"), "from": card["later_from"]},
+        "auc_out_of_time_new_sellers": _figure(card["later_new_groups"], "auc"),
+        "baselines": {name: _figure(one, "auc") for name, one in card["baselines"].items()},
+        "model": card["model"],
+        "promoted": promoted,
+        "kind": card["kind"],
+        "metrics_out_of_time": {name: card["later"][name] for name in ("pr_auc", "brier", "log_loss", "precision_top_tenth")},
+        "leak_tax": {
+            "claimed": _figure(card["leak_tax"]["careless"], "auc"),
+            "claimed_same_months": _figure(card["leak_tax"]["careless_later"], "auc"),
+            "auc": card["leak_tax"]["auc"],
+        },
+        "profit": {name: value for name, value in card["profit"].items() if name != "curve"},
+        "parts": card["parts"],
+        "suspects": card["suspects"],
+    }  # fmt: skip
+    if card["thinned"]:
+        report["warning"] = f"{LABEL}: {card['thinned']}"
+    return report
+
+
+def _figure(one: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**one[name], "n": one["n"]}

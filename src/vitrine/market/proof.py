@@ -1,0 +1,61 @@
+"""Champion by proof for the marketplace's tasks: a higher AUC on the same later rows, beyond chance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vitrine.errors import Refused
+from vitrine.market.metrics import auc_difference
+from vitrine.market.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class AucComparison:
+    """Challenger against champion on `n` common later rows of `groups` sellers: gain in AUC and its 95 % interval."""
+
+    challenger: str
+    champion: str
+    n: int
+    groups: int
+    gain: float
+    interval: tuple[float, float]
+
+    @property
+    def proven(self) -> bool:
+        """Better beyond chance."""
+        return self.interval[0] > 0
+
+    @property
+    def advice(self) -> str:
+        """What to do where nothing is proven."""
+        return "more months of data tell more; `vitrine market models` shows both models"
+
+    def sentence(self) -> str:
+        """The comparison as a person reads it."""
+        low, high = self.interval
+        between = f"95 % interval {low:+.4f} to {high:+.4f}, n = {self.n:,}, {self.groups:,} sellers"
+        return f"{self.challenger} against {self.champion}: AUC {self.gain:+.4f} ({between})"
+
+
+def compare_auc(challenger: Model, champion: Model, later: pa.Table, *, keys: tuple[str, str]) -> AucComparison:
+    """Compare on the challenger's `later` rows (features and label) that neither has learnt from; `keys` are time and group.
+
+    Both are judged as they are deployed; sellers are drawn whole (paired bootstrap). Raises Refused where no row of both
+    classes is later than what both have learnt from, or the champion lacks a column.
+    """
+    time, group = keys
+    names = (challenger.model_id, champion.model_id)
+    begin = max(challenger.origin.later_from, champion.origin.later_from)
+    rows = later.filter(pc.greater_equal(later.column(time), pa.scalar(np.datetime64(begin).astype(object))))
+    y = rows.column("label").to_numpy()
+    if not len(y) or y.min() == y.max():
+        raise Refused(
+            f"{names[0]} and {names[1]} have no later rows of both classes in common (from {begin})",
+            hint="build later reference dates, train again, then promote",
+        )
+    groups = np.array(rows.column(group).to_pylist(), dtype=str)
+    gain, interval = auc_difference(y, challenger.probability(rows), champion.probability(rows), groups)
+    shown = (round(interval[0], 5), round(interval[1], 5))
+    return AucComparison(*names, len(y), len(np.unique(groups)), round(gain, 5), shown)

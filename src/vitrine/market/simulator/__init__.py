@@ -1,0 +1,1 @@
+"""A simulated marketplace with planted truth, in the official files' shape."""
