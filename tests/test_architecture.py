@@ -18,9 +18,10 @@ ROOMS = [
     {"stores", "tracking"},
     {"intake", "embed"},
     {"learn"},
-    {"checks", "classify"},
+    {"checks", "classify", "desk"},
     {"workspace"},
     {"jobs"},
+    {"web"},
     {"demo"},
     {"cli"},
 ]

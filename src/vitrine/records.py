@@ -173,6 +173,99 @@ class LookAtTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a curator did with one attribute of one product; decisions only grow.
+
+    `version` counts the entries of (sku, attribute) from 1: the entry with the highest one says what holds. An undo is
+    an entry too: `undoes` names what it takes back, `restores` what holds again; `outcome` and `value` repeat the latter.
+    `predicted_value`, `predicted_confidence` and `head_id` are what the model had said then; `blind` says that the
+    curator did not see it. `batch_id` is the action: one transaction, undone as one.
+    """
+
+    decision_id: str
+    sku: str
+    attribute: str
+    version: int
+    outcome: str
+    value: str | None
+    comment: str | None
+    author: str
+    mode: str
+    batch_id: str
+    predicted_value: str | None
+    predicted_confidence: float | None
+    head_id: str | None
+    blind: bool
+    undoes: str | None
+    restores: str | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A question for people. `turn` 0 goes before 1, none is closed; `place` orders a turn; `not_for` answered it last."""
+
+    sku: str
+    attribute: str
+    head_id: str | None
+    reason: str
+    turn: int | None
+    place: int
+    not_for: str | None
+    worth: float
+    family_size: int
+    blind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A question lent to one holder until `expires_at`; `version` is the decision that held when it was lent."""
+
+    sku: str
+    attribute: str
+    holder: str
+    token: str
+    version: int
+    head_id: str | None
+    blind: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone with an account; `role` is viewer, curator or admin."""
+
+    name: str
+    password_hash: str | None
+    role: str
+    language: str
+    active: bool
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person's visit; the browser has the secret, the catalog its SHA-256."""
+
+    session_hash: str
+    person: str
+    started_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A program's key to the API; `scopes` are words with spaces."""
+
+    token_hash: str
+    name: str
+    owner: str
+    scopes: str
+    expires_at: datetime | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What a check saw; `severity` is error, warning or note."""
 

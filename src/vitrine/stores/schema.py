@@ -159,3 +159,100 @@ predictions = Table(
     _moment("predicted_at"),
     Index("ix_predictions_attribute", "attribute", "value", "confidence"),
 )
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String, primary_key=True),
+    Column("sku", String, ForeignKey("products.sku"), nullable=False),
+    Column("attribute", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("value", String),
+    Column("comment", Text),
+    Column("author", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("batch_id", String, nullable=False, index=True),
+    Column("predicted_value", String),
+    Column("predicted_confidence", Float),
+    Column("head_id", String),
+    Column("blind", Boolean, nullable=False),
+    Column("undoes", String),
+    Column("restores", String),
+    _moment("decided_at"),
+    Index("ix_decisions_item", "sku", "attribute", "version", unique=True),
+    Index("ix_decisions_undoes", "undoes", unique=True),
+    Index("ix_decisions_author", "author", "decided_at"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("head_id", String),
+    Column("reason", String, nullable=False),
+    Column("turn", Integer),
+    Column("place", Integer, nullable=False),
+    Column("not_for", String),
+    Column("worth", Float, nullable=False),
+    Column("family_size", Integer, nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Index("ix_queue_attribute_turn", "attribute", "turn", "place"),
+    Index("ix_queue_turn", "turn", "place"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("sku", String, primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("token", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("head_id", String),
+    Column("blind", Boolean, nullable=False),
+    _moment("expires_at"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("password_hash", Text),
+    Column("role", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("active", Boolean, nullable=False),
+    _moment("added_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", String(64), primary_key=True),
+    Column("person", String, ForeignKey("people.name"), nullable=False, index=True),
+    _moment("started_at"),
+    _moment("expires_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("owner", String, ForeignKey("people.name"), nullable=False, index=True),
+    Column("scopes", String, nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    _moment("added_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("body", Text, nullable=False),
+    _moment("happened_at"),
+    Index("ix_events_subject", "kind", "subject", "position"),
+)
