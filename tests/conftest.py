@@ -63,6 +63,12 @@ def trained(trained_folder: Path, tmp_path: Path) -> Workspace:
     return Workspace(Path(shutil.copytree(trained_folder, tmp_path / "workspace")))
 
 
+@pytest.fixture
+def catalog_url(tmp_path: Path) -> str:
+    """The URL of an empty catalog."""
+    return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """A real S3 server over HTTP on this machine; the URL to reach it."""

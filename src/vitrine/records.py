@@ -176,10 +176,10 @@ class LookAtTest:
 class Decision:
     """What a curator did with one attribute of one product; decisions only grow.
 
-    `version` counts the entries of (sku, attribute) from 1: the entry with the highest one says what holds. An undo is
-    an entry too: `undoes` names what it takes back, `restores` what holds again; `outcome` and `value` repeat the latter.
-    `predicted_value`, `predicted_confidence` and `head_id` are what the model had said then; `blind` says that the
-    curator did not see it. `batch_id` is the action: one transaction, undone as one.
+    `version` counts the entries of (sku, attribute) from 1. `holds` is the decision_id of the entry that holds after
+    this one: itself, an earlier one that an undo brings back or a review confirms, or none. An undo is an entry too, and
+    `undoes` names what it takes back. `predicted_value`, `predicted_confidence` and `head_id` are what the model had said
+    then; `blind` says that the curator did not see it. `batch_id` is the action: one transaction, undone as one.
     """
 
     decision_id: str
@@ -197,7 +197,7 @@ class Decision:
     head_id: str | None
     blind: bool
     undoes: str | None
-    restores: str | None
+    holds: str | None
     decided_at: datetime
 
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
+from vitrine.desk.fill import fill
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
@@ -228,8 +229,8 @@ class Workspace:
     # answers
 
     def classify(self, *, on_progress: Progress = _silent) -> classify.ClassifyReport:
-        """The champion's answers for all products (see `vitrine.classify`)."""
-        return classify.classify(
+        """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people."""
+        report = classify.classify(
             self.model(),
             photos_to_fuse(self.catalog.read(schema.product_photos)),
             self.embed,
@@ -237,6 +238,8 @@ class Workspace:
             folder=self.data / "runs",
             on_progress=on_progress,
         )
+        fill(self.catalog, self.taxonomy)
+        return report
 
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
         """Attributes of one new photo from its bytes, without keeping it.

@@ -45,6 +45,11 @@ class Catalog:
         """Insert records or mappings, replacing those with the same key; returns how many were written."""
         return self._write(table, rows, connection, replace=True)
 
+    def lock(self, table: sa.Table, connection: sa.Connection) -> None:
+        """Let nobody else write to `table` until the transaction ends; in SQLite nobody else writes anyway."""
+        if self._engine.dialect.name == "postgresql":
+            connection.execute(sa.text(f'LOCK TABLE "{table.name}" IN EXCLUSIVE MODE'))
+
     def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
         """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
         select = sa.select(query) if isinstance(query, sa.Table) else query
@@ -169,6 +174,8 @@ def _batch(rows: Sequence[Sequence[Any]], fields: list[pa.Field]) -> pa.RecordBa
 
 
 def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
+    if isinstance(kind, sa.TypeDecorator):
+        return _arrow_type(kind.impl_instance)
     if isinstance(kind, sa.Boolean):
         return pa.bool_()
     if isinstance(kind, sa.Integer):

@@ -1,9 +1,12 @@
 """The catalog's tables; Alembic's migrations create them, the records in `vitrine.records` fill them."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -13,13 +16,29 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
 
 metadata = MetaData()
 
 
-def _moment(name: str) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=False)
+class Moment(TypeDecorator[datetime]):
+    """A point in time: UTC goes in and comes out, also where the database keeps no time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Any aware time as UTC."""
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite gives what it was given without its zone, PostgreSQL in the zone of the session."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+def _moment(name: str) -> Column[datetime]:
+    return Column(name, Moment, nullable=False)
 
 
 products = Table(
@@ -112,7 +131,7 @@ moves = Table(
     Column("from_part", String, primary_key=True),
     Column("to_part", String, primary_key=True),
     Column("reason", Text, nullable=False),
-    Column("moved_at", DateTime(timezone=True), primary_key=True),
+    Column("moved_at", Moment, primary_key=True),
 )
 
 models = Table(
@@ -141,7 +160,7 @@ test_uses = Table(
     metadata,
     Column("model_id", String, primary_key=True),
     Column("dataset_id", String, primary_key=True),
-    Column("used_at", DateTime(timezone=True), primary_key=True),
+    Column("used_at", Moment, primary_key=True),
 )
 
 predictions = Table(
@@ -178,7 +197,7 @@ decisions = Table(
     Column("head_id", String),
     Column("blind", Boolean, nullable=False),
     Column("undoes", String),
-    Column("restores", String),
+    Column("holds", String),
     _moment("decided_at"),
     Index("ix_decisions_item", "sku", "attribute", "version", unique=True),
     Index("ix_decisions_undoes", "undoes", unique=True),
@@ -242,7 +261,7 @@ tokens = Table(
     Column("name", String, nullable=False),
     Column("owner", String, ForeignKey("people.name"), nullable=False, index=True),
     Column("scopes", String, nullable=False),
-    Column("expires_at", DateTime(timezone=True)),
+    Column("expires_at", Moment),
     _moment("added_at"),
 )
 

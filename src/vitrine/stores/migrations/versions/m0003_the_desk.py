@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("head_id", sa.String(), nullable=True),
         sa.Column("blind", sa.Boolean(), nullable=False),
         sa.Column("undoes", sa.String(), nullable=True),
-        sa.Column("restores", sa.String(), nullable=True),
+        sa.Column("holds", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["sku"],
