@@ -19,6 +19,7 @@ from vitrine.errors import MissingPart, StorageError
 
 Row = Mapping[str, Any]
 _CHUNK = 2_000
+_MIGRATION_LOCK = 0x76_69_74_72
 
 
 class Catalog:
@@ -77,7 +78,7 @@ class Catalog:
         iterator = iter(rows)
         written = 0
         while chunk := [_mapping(row) for row in islice(iterator, _CHUNK)]:
-            written += connection.execute(statement, chunk).rowcount
+            written += connection.execute(statement, chunk, execution_options={"preserve_rowcount": True}).rowcount
         return written
 
     @contextmanager
@@ -112,9 +113,8 @@ def _engine(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise MissingPart(f"catalog URL '{url}' cannot be used: {error}", hint="sqlite:///path/to/file") from None
     except ModuleNotFoundError as error:
-        raise MissingPart(
-            f"the database driver {error.name} is not installed", hint=f"pip install {error.name}"
-        ) from None
+        extra = "'vitrine[postgres]'" if error.name == "psycopg" else error.name
+        raise MissingPart(f"the database driver {error.name} is not installed", hint=f"pip install {extra}") from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -147,6 +147,8 @@ def _migrate(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with _writing(engine) as connection:
+        if engine.dialect.name == "postgresql":  # several processes may open a new catalog at once
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
