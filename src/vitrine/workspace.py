@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
 from vitrine.desk.fill import fill
+from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
@@ -238,8 +239,20 @@ class Workspace:
             folder=self.data / "runs",
             on_progress=on_progress,
         )
-        fill(self.catalog, self.taxonomy)
+        fill(self.catalog, self.taxonomy, self.look_alikes)
         return report
+
+    @property
+    def look_alikes(self) -> LookAlikes:
+        """Which products look alike, of those that have photos with vectors (see `vitrine.desk.look_alikes`)."""
+        photos_of = photos_to_fuse(self.catalog.read(schema.product_photos))
+        return find_look_alikes(
+            photos_of,
+            self.embeddings,
+            embedder_id=self.embedder.id,
+            blocks=[(block.start, block.stop) for block in self.embedder.blocks],
+            folder=self.data / "desk",
+        )
 
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
         """Attributes of one new photo from its bytes, without keeping it.

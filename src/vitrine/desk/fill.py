@@ -12,12 +12,16 @@ from dataclasses import asdict
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
 from vitrine.desk import journal, queue
 from vitrine.desk.journal import Pair
+from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision
 from vitrine.stores import schema
@@ -25,17 +29,21 @@ from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
 
 BLIND_SHARE = 0.05
+RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % in a small one
+SURE = 0.9
+CONTRADICTED = 0.2  # of the neighbors agree
 
 Question = dict[str, Any]
 
 
-def fill(catalog: Catalog, taxonomy: Taxonomy, *, clusters: Mapping[str, int] | None = None) -> int:
+def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = None) -> int:
     """Replace the queue by the questions that the champion's predictions leave; returns how many are open.
 
-    `clusters` says which products look alike (sku → cluster). What people have decided stays decided, what they asked
-    for again is asked. Without a champion, or before products were classified, only the latter is left.
+    What is published is asked only where it stands out: a rare value, or a confident answer that `look_alikes`
+    contradict. What people have decided stays decided, what they asked for again is asked. Without a champion, or before
+    products were classified, only the latter is left.
     """
-    questions = spread(_ranked(catalog, taxonomy, clusters or {}))
+    questions = spread(_ranked(catalog, taxonomy, look_alikes))
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
         rows = list(_in_line(questions, journal.every_entry(connection)))
@@ -63,40 +71,82 @@ def spread(questions: Iterable[Question]) -> Iterator[Question]:
         yield from held
 
 
-def _ranked(catalog: Catalog, taxonomy: Taxonomy, clusters: Mapping[str, int]) -> Iterator[Question]:
+def _ranked(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None) -> Iterator[Question]:
     """The questions of the champion's predictions, the one most worth asking first."""
     table = schema.predictions
-    columns = [table.c.sku, table.c.attribute, table.c.head_id, table.c.value, table.c.confidence]
-    wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog), table.c.decision != PUBLISHED)
+    columns = [table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence", "decision")]
+    wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
     predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
     members = catalog.read(sa.select(schema.members.c.sku, schema.members.c.family_id))
-    alike = pa.table({"sku": list(clusters), "cluster": pa.array(clusters.values(), pa.int64())})
+    alike = look_alikes.clusters if look_alikes else {}
     with duckdb.connect() as connection:
         connection.register("predictions", predictions)
         connection.register("members", members)
-        connection.register("alike", alike)
+        connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
+        connection.register("agreeing", agreement(predictions, members, look_alikes))
         ranked = connection.sql(_RANKED).to_arrow_table()
     for batch in ranked.to_batches(max_chunksize=50_000):
         yield from batch.to_pylist()
 
 
-_RANKED = """
+def agreement(predictions: pa.Table, members: pa.Table, look_alikes: LookAlikes | None) -> pa.Table:
+    """Columns sku, attribute, agreement: the share of the product's neighbors that have the same prediction, 0..1."""
+    tables = [pa.table({"sku": pa.array([], pa.string()), "attribute": pa.array([], pa.string()), "agreement": []})]
+    if look_alikes is not None and len(look_alikes.skus) > NEIGHBORS:
+        families = dict(zip(*(members.column(name).to_pylist() for name in ("sku", "family_id")), strict=True))
+        groups = np.unique([families.get(sku, sku) for sku in look_alikes.skus], return_inverse=True)[1]
+        near = look_alikes.neighbors(groups)
+        for name in predictions.column("attribute").unique().to_pylist():
+            tables.append(
+                _agreement(name, predictions.filter(pc.equal(predictions["attribute"], name)), look_alikes, near)
+            )
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _agreement(name: str, predictions: pa.Table, look_alikes: LookAlikes, near: NDArray[np.int64]) -> pa.Table:
+    skus = predictions.column("sku").to_pylist()
+    known = [i for i, sku in enumerate(skus) if sku in look_alikes.rows]
+    rows = np.array([look_alikes.rows[skus[i]] for i in known], np.int64)
+    said = np.full(len(look_alikes.skus) + 1, -1)  # the last place is that of "no neighbor"
+    values = np.unique(predictions.column("value").to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
+    said[rows] = values[known]
+    around = said[near[rows]]
+    same = ((around == said[rows][:, None]) & (around >= 0)).sum(axis=1) / np.maximum((around >= 0).sum(axis=1), 1)
+    alone = (around >= 0).sum(axis=1) == 0
+    columns = {
+        "sku": [skus[i] for i in known],
+        "attribute": [name] * len(known),
+        "agreement": np.where(alone, 1.0, same),
+    }
+    return pa.table(columns)
+
+
+_RANKED = f"""
 with known as (
-    select p.*, coalesce(m.family_id, p.sku) as family,
-           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster
+    select p.*, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
+           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster,
+           count(*) over (partition by p.attribute, p.value) as with_value,
+           count(*) over (partition by p.attribute) as in_all
     from predictions p left join members m using (sku) left join alike a using (sku)
-), first as (
-    select *, count(*) over (partition by attribute, family) as family_size,
-           row_number() over (partition by attribute, family order by confidence, sku) as nth_of_family
+    left join agreeing g using (sku, attribute)
+), reasoned as (
+    select *, case when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
+                   when confidence >= {SURE} and agreement < {CONTRADICTED} then '{queue.OUTLIER}'
+                   else '{queue.UNCERTAIN}' end as reason
     from known
+), asked as (
+    select *, count(*) over (partition by attribute, family) as family_size,
+           greatest(1 - confidence, case when reason = '{queue.OUTLIER}' then (1 - agreement) / 2 else 0 end) as doubt
+    from reasoned where decision <> '{PUBLISHED}' or reason <> '{queue.UNCERTAIN}'
 ), worth as (
-    select *, (1 - confidence) * case when nth_of_family = 1 then family_size else 1 end as worth
-    from first
+    select *, doubt * case when row_number() over (partition by attribute, family order by doubt desc, sku) = 1
+                           then family_size else 1 end as worth
+    from asked
 ), discounted as (
     select *, worth / row_number() over (partition by attribute, cluster, value order by worth desc, sku) as gain
     from worth
 )
-select sku, attribute, head_id, worth, family_size, cluster from discounted order by gain desc, sku, attribute
+select sku, attribute, head_id, reason, worth, family_size, cluster from discounted order by gain desc, sku, attribute
 """
 
 
@@ -110,7 +160,7 @@ def _in_line(questions: Iterable[Question], entered: Mapping[Pair, list[Decision
             "sku": pair[0],
             "attribute": pair[1],
             "head_id": question["head_id"],
-            "reason": queue.UNCERTAIN,
+            "reason": question["reason"],
             "turn": turn,
             "place": place,
             "not_for": not_for,

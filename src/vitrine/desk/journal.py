@@ -44,6 +44,17 @@ def current() -> sa.Select[Any]:
     return sa.select(table).join(newest, newest.c.holds == table.c.decision_id).where(~superseded)
 
 
+def answered(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether people have answered the (sku, attribute) of a row of `table` and did not take it back."""
+    newest, later = schema.decisions.alias("newest"), schema.decisions.alias("later")
+    superseded = sa.exists().where(
+        later.c.sku == newest.c.sku, later.c.attribute == newest.c.attribute, later.c.version > newest.c.version
+    )
+    stands = newest.c.holds.is_not(None) | (newest.c.mode == REVIEW)
+    of_row = (newest.c.sku == table.c.sku) & (newest.c.attribute == table.c.attribute)
+    return sa.exists().where(of_row, stands, ~superseded)
+
+
 def entries_of(connection: sa.Connection, pairs: Iterable[Pair]) -> dict[Pair, list[Decision]]:
     """All entries of these (sku, attribute), oldest first; a pair without any has an empty list."""
     found: dict[Pair, list[Decision]] = {pair: [] for pair in pairs}

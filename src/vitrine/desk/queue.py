@@ -26,6 +26,7 @@ MOST_AT_ONCE = 20
 UNCERTAIN = "uncertain"
 OUTLIER = "outlier"
 RARE = "rare"
+ALONE = (OUTLIER, RARE)
 _ASKED_BY_PEOPLE = (journal.REJECTED, journal.UNSURE, journal.REVIEW)
 
 
@@ -104,7 +105,7 @@ def follow(connection: sa.Connection, alive_after: Mapping[Pair, Sequence[Decisi
     """Bring the queue in line with the live entries of what was just decided, and take the leases back."""
     queue, leases = schema.queue, schema.leases
     connection.execute(_of_pair(sa.delete(leases), leases), [_key(pair) for pair in alive_after])
-    known = {(row.sku, row.attribute): row.reason for row in _rows(connection, queue, alive_after)}
+    known = {(row.sku, row.attribute): row.reason for row in rows_of(connection, queue, alive_after)}
     changes, new = [], []
     for pair, alive in alive_after.items():
         turn, not_for = journal.turn_after(alive)
@@ -181,12 +182,12 @@ def _items(connection: sa.Connection, leases: Sequence[Lease]) -> list[Item]:
     """What a curator needs to see of lent questions."""
     pairs = [(one.sku, one.attribute) for one in leases]
     skus = [one.sku for one in leases]
-    queued = {(row.sku, row.attribute): row for row in _rows(connection, schema.queue, pairs)}
-    said = {(row.sku, row.attribute, row.head_id): row for row in _rows(connection, schema.predictions, pairs)}
+    queued = {(row.sku, row.attribute): row for row in rows_of(connection, schema.queue, pairs)}
+    said = {(row.sku, row.attribute, row.head_id): row for row in rows_of(connection, schema.predictions, pairs)}
     entries = journal.entries_of(connection, pairs)
     products = schema.products
     names = dict(connection.execute(sa.select(products.c.sku, products.c.name).where(products.c.sku.in_(skus))).all())
-    photos = _photos(connection, skus)
+    photos = photos_of(connection, skus)
     items = []
     for lease, pair in zip(leases, pairs, strict=True):
         row = queued[pair]
@@ -212,7 +213,8 @@ def _items(connection: sa.Connection, leases: Sequence[Lease]) -> list[Item]:
     return items
 
 
-def _photos(connection: sa.Connection, skus: Sequence[str]) -> dict[str, list[str]]:
+def photos_of(connection: sa.Connection, skus: Sequence[str]) -> dict[str, list[str]]:
+    """sku → its photo_ids, side views first."""
     table = schema.product_photos
     rows = connection.execute(sa.select(table).where(table.c.sku.in_(skus))).all()
     photos: dict[str, list[str]] = {}
@@ -221,7 +223,7 @@ def _photos(connection: sa.Connection, skus: Sequence[str]) -> dict[str, list[st
     return photos
 
 
-def _rows(connection: sa.Connection, table: sa.Table, pairs: Iterable[Pair]) -> Iterator[Any]:
+def rows_of(connection: sa.Connection, table: sa.Table, pairs: Iterable[Pair]) -> Iterator[Any]:
     """The rows of a table with these keys."""
     for attribute, skus in journal.by_attribute(pairs).items():
         for some in journal.chunks(skus):

@@ -105,11 +105,16 @@ def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.
     return pa.Table.from_pylist(rows, schema=_schema(taxonomy))
 
 
+def is_color(attribute: str) -> bool:
+    """Whether an attribute tells colorways apart, by its name."""
+    return "color" in attribute.lower() or "colour" in attribute.lower()
+
+
 def color_words(taxonomy: Taxonomy) -> list[str]:
     """The words that tell colorways apart: every spelling of the values of the attributes that are colors."""
     words: set[str] = set()
     for attribute in taxonomy.attributes.values():
-        if "color" in attribute.name.lower() or "colour" in attribute.name.lower():
+        if is_color(attribute.name):
             for value in attribute.values:
                 words |= {value, *attribute.value_names.get(value, {}).values(), *attribute.synonyms.get(value, ())}
     return sorted(words)

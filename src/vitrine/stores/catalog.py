@@ -38,6 +38,12 @@ class Catalog:
         with self._failures(), _writing(self._engine) as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for several reads that belong together; it takes no lock."""
+        with self._failures(), self._engine.connect() as connection:
+            yield connection
+
     def add(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
         """Insert records or mappings whose key is new and leave the others alone; returns how many were new."""
         return self._write(table, rows, connection, replace=False)
