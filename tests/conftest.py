@@ -11,11 +11,14 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from small_desk import TAXONOMY, Desk, add_products
 from vitrine.demo.catalog import Planted, draw_catalog
+from vitrine.desk.fill import fill
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
 from vitrine.jobs import run_training
+from vitrine.stores.catalog import Catalog
 from vitrine.workspace import Workspace, create
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +93,16 @@ def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with sa.create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     return server.format(name=name)
+
+
+@pytest.fixture
+def desk(catalog_url: str) -> Iterator[Desk]:
+    """The small catalog of `small_desk`, with its queue filled."""
+    catalog = Catalog(catalog_url)
+    add_products(catalog, [f"p{i:02d}" for i in range(12)])
+    fill(catalog, TAXONOMY)
+    yield Desk(catalog)
+    catalog.close()
 
 
 @pytest.fixture(scope="session")

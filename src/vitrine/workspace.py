@@ -29,7 +29,7 @@ from vitrine.errors import InputError, NotFound, StorageError
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
 from vitrine.intake.items import Items
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.photo import read_photo
 from vitrine.intake.source import PhotoSource
@@ -278,7 +278,7 @@ class Workspace:
 
     def labels(self) -> pa.Table:
         """The labels that hold now: sku, attribute, value, source, conflict."""
-        return current_labels(self.catalog.read(schema.labels))
+        return current_labels(spoken_labels(self.catalog))
 
     def predictions(self, *, attribute: str | None = None) -> pa.Table:
         """The champion's predictions (schema `vitrine.records.Prediction`), of all attributes or one."""

@@ -7,15 +7,15 @@ from small_desk import Desk
 
 from vitrine.desk import decisions, queue
 from vitrine.desk.decisions import Answer, decide, undo
-from vitrine.desk.journal import current
 from vitrine.errors import Conflict, InputError, NotFound, Refused
+from vitrine.intake.labels import current_decisions
 from vitrine.stores import schema
 
 TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def standing(desk: Desk) -> dict[tuple[str, str], tuple[str, str | None]]:
-    rows = desk.catalog.read(current()).to_pylist()
+    rows = desk.catalog.read(current_decisions()).to_pylist()
     return {(row["sku"], row["attribute"]): (row["author"], row["value"]) for row in rows}
 
 

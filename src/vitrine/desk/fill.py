@@ -22,6 +22,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk import journal, queue
 from vitrine.desk.journal import Pair
 from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
+from vitrine.intake.labels import current_labels
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision
 from vitrine.stores import schema
@@ -32,6 +33,7 @@ BLIND_SHARE = 0.05
 RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % in a small one
 SURE = 0.9
 CONTRADICTED = 0.2  # of the neighbors agree
+LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
 
 Question = dict[str, Any]
 
@@ -40,8 +42,9 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = 
     """Replace the queue by the questions that the champion's predictions leave; returns how many are open.
 
     What is published is asked only where it stands out: a rare value, or a confident answer that `look_alikes`
-    contradict. What people have decided stays decided, what they asked for again is asked. Without a champion, or before
-    products were classified, only the latter is left.
+    contradict; what a table says already, only where the prediction says otherwise. What people have decided stays
+    decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
+    is left.
     """
     questions = spread(_ranked(catalog, taxonomy, look_alikes))
     with catalog.transaction() as connection:
@@ -78,11 +81,14 @@ def _ranked(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None
     wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
     predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
     members = catalog.read(sa.select(schema.members.c.sku, schema.members.c.family_id))
+    labels = current_labels(catalog.read(schema.labels))
+    labelled = labels.filter(pc.invert(labels["conflict"]))
     alike = look_alikes.clusters if look_alikes else {}
     with duckdb.connect() as connection:
         connection.register("predictions", predictions)
         connection.register("members", members)
         connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
+        connection.register("labelled", labelled)
         connection.register("agreeing", agreement(predictions, members, look_alikes))
         ranked = connection.sql(_RANKED).to_arrow_table()
     for batch in ranked.to_batches(max_chunksize=50_000):
@@ -123,21 +129,25 @@ def _agreement(name: str, predictions: pa.Table, look_alikes: LookAlikes, near: 
 
 _RANKED = f"""
 with known as (
-    select p.*, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
+    select p.*, l.value as label, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
            coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster,
            count(*) over (partition by p.attribute, p.value) as with_value,
            count(*) over (partition by p.attribute) as in_all
     from predictions p left join members m using (sku) left join alike a using (sku)
-    left join agreeing g using (sku, attribute)
+    left join agreeing g using (sku, attribute) left join labelled l using (sku, attribute)
 ), reasoned as (
-    select *, case when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
+    select *, case when label is not null then '{queue.AGAINST_LABEL}'
+                   when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
                    when confidence >= {SURE} and agreement < {CONTRADICTED} then '{queue.OUTLIER}'
                    else '{queue.UNCERTAIN}' end as reason
     from known
 ), asked as (
     select *, count(*) over (partition by attribute, family) as family_size,
-           greatest(1 - confidence, case when reason = '{queue.OUTLIER}' then (1 - agreement) / 2 else 0 end) as doubt
-    from reasoned where decision <> '{PUBLISHED}' or reason <> '{queue.UNCERTAIN}'
+           case when label is not null then {LABEL_DOUBTED} * confidence
+                when reason = '{queue.OUTLIER}' then greatest(1 - confidence, (1 - agreement) / 2)
+                else 1 - confidence end as doubt
+    from reasoned
+    where case when label is null then decision <> '{PUBLISHED}' or reason <> '{queue.UNCERTAIN}' else label <> value end
 ), worth as (
     select *, doubt * case when row_number() over (partition by attribute, family order by doubt desc, sku) = 1
                            then family_size else 1 end as worth

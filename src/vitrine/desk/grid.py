@@ -141,11 +141,19 @@ def _cells(catalog: Catalog, attribute: str, value: str, after: tuple[float, str
         .join(products, products.c.sku == said.c.sku)
         .outerjoin(asked, (asked.c.sku == said.c.sku) & (asked.c.attribute == said.c.attribute))
         .where(said.c.attribute == attribute, said.c.value == value)
-        .where(said.c.head_id == of_head.limit(1).scalar_subquery(), ~journal.answered(said))
+        .where(said.c.head_id == of_head.limit(1).scalar_subquery(), ~journal.answered(said), ~_labelled(said))
     )
     if after is not None:
         query = query.where(sa.tuple_(said.c.confidence, said.c.sku) > sa.tuple_(*map(sa.literal, after)))
     return query.order_by(said.c.confidence, said.c.sku).limit(size)
+
+
+def _labelled(said: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether a table says the same as the prediction."""
+    labels = schema.labels
+    return sa.exists().where(
+        labels.c.sku == said.c.sku, labels.c.attribute == said.c.attribute, labels.c.value == said.c.value
+    )
 
 
 def _held_back(catalog: Catalog, attribute: str, skus: Collection[str]) -> dict[str, str]:

@@ -36,14 +36,6 @@ Pair = tuple[str, str]
 _AT_ONCE = 400
 
 
-def current() -> sa.Select[Any]:
-    """A query for the entries that hold now, at most one per (sku, attribute), with the columns of `Decision`."""
-    table, newest, later = schema.decisions, schema.decisions.alias("newest"), schema.decisions.alias("later")
-    of_item = (later.c.sku == newest.c.sku) & (later.c.attribute == newest.c.attribute)
-    superseded = sa.exists().where(of_item, later.c.version > newest.c.version)
-    return sa.select(table).join(newest, newest.c.holds == table.c.decision_id).where(~superseded)
-
-
 def answered(table: sa.Table) -> sa.ColumnElement[bool]:
     """Whether people have answered the (sku, attribute) of a row of `table` and did not take it back."""
     newest, later = schema.decisions.alias("newest"), schema.decisions.alias("later")

@@ -26,7 +26,8 @@ MOST_AT_ONCE = 20
 UNCERTAIN = "uncertain"
 OUTLIER = "outlier"
 RARE = "rare"
-ALONE = (OUTLIER, RARE)
+AGAINST_LABEL = "against label"
+ALONE = (OUTLIER, RARE, AGAINST_LABEL)
 _ASKED_BY_PEOPLE = (journal.REJECTED, journal.UNSURE, journal.REVIEW)
 
 

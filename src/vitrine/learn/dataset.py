@@ -15,16 +15,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vitrine.errors import InputError, NotFound
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.split import check_no_crossing, split, style_key
-from vitrine.records import Label, Move, check_table
+from vitrine.records import Move
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.stores.whole import whole
 from vitrine.taxonomy import Taxonomy
 
-_LABEL_KEY = ("sku", "attribute", "value", "source", "batch")
 _FIXED = ("sku", "family_id", "part", "style", "photo_ids")
 
 
@@ -72,8 +71,7 @@ def freeze(catalog: Catalog, taxonomy: Taxonomy, folder: Path, *, salt: str = ""
     with catalog.transaction() as connection:
         catalog.put(schema.members, placed.members.to_pylist(), connection=connection)
         catalog.add(schema.moves, placed.moves, connection=connection)
-    labels = check_table(catalog.read(schema.labels), Label, key=_LABEL_KEY, where="labels")
-    table = snapshot(products, links, placed.members, labels, taxonomy)
+    table = snapshot(products, links, placed.members, spoken_labels(catalog), taxonomy)
     return _write(table, taxonomy.id, folder, placed.moves)
 
 
