@@ -46,13 +46,34 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = 
     decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
     is left.
     """
-    questions = spread(_ranked(catalog, taxonomy, look_alikes))
+    predictions, members, labels = _known(catalog, taxonomy)
+    questions = rank(predictions, members, labels, look_alikes)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
         rows = list(_in_line(questions, journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
     return sum(row["turn"] is not None for row in rows)
+
+
+def rank(
+    predictions: pa.Table, members: pa.Table, labels: pa.Table, look_alikes: LookAlikes | None
+) -> Iterator[Question]:
+    """The questions that predictions leave, the one most worth asking first.
+
+    `predictions` has the columns sku, attribute, head_id, value, confidence, decision; `members` sku, family_id;
+    `labels` sku, attribute, value: what is known already. A question has sku, attribute, head_id, reason, worth,
+    family_size and cluster.
+    """
+    alike = look_alikes.clusters if look_alikes else {}
+    with duckdb.connect() as connection:
+        connection.register("predictions", predictions)
+        connection.register("members", members)
+        connection.register("labelled", labels)
+        connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
+        connection.register("agreeing", agreement(predictions, members, look_alikes))
+        ranked = connection.sql(_RANKED).to_arrow_table()
+    return spread(question for batch in ranked.to_batches(max_chunksize=50_000) for question in batch.to_pylist())
 
 
 def spread(questions: Iterable[Question]) -> Iterator[Question]:
@@ -74,25 +95,14 @@ def spread(questions: Iterable[Question]) -> Iterator[Question]:
         yield from held
 
 
-def _ranked(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None) -> Iterator[Question]:
-    """The questions of the champion's predictions, the one most worth asking first."""
+def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The champion's predictions, the families, and what tables say without contradicting themselves."""
     table = schema.predictions
     columns = [table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence", "decision")]
     wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
     predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
-    members = catalog.read(sa.select(schema.members.c.sku, schema.members.c.family_id))
     labels = current_labels(catalog.read(schema.labels))
-    labelled = labels.filter(pc.invert(labels["conflict"]))
-    alike = look_alikes.clusters if look_alikes else {}
-    with duckdb.connect() as connection:
-        connection.register("predictions", predictions)
-        connection.register("members", members)
-        connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
-        connection.register("labelled", labelled)
-        connection.register("agreeing", agreement(predictions, members, look_alikes))
-        ranked = connection.sql(_RANKED).to_arrow_table()
-    for batch in ranked.to_batches(max_chunksize=50_000):
-        yield from batch.to_pylist()
+    return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
 
 
 def agreement(predictions: pa.Table, members: pa.Table, look_alikes: LookAlikes | None) -> pa.Table:
