@@ -269,7 +269,7 @@ class Workspace:
         return find_look_alikes(
             photos_of,
             self.embeddings,
-            embedder_id=self.embedder.id,
+            embedder_id=self.embedding_id,
             blocks=[(block.start, block.stop) for block in self.embedder.blocks],
             folder=self.data / "desk",
         )
