@@ -232,6 +232,59 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditRound:
+    """The audit of what one certified head publishes; `number` counts the attribute's certifications from 1.
+
+    `allowed` is the error rate of the certificate, `risk` the probability with which a sound head may be stopped in this
+    round, `salt` what its coins fall by. `stopped_at` is the answer that proved too many errors.
+    """
+
+    attribute: str
+    model_id: str
+    number: int
+    head_id: str
+    allowed: float
+    risk: float
+    salt: str
+    began_at: datetime
+    stopped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCohort:
+    """Products added up to `until` (and after the cohort before); each is drawn with `probability`, which only grows."""
+
+    attribute: str
+    model_id: str
+    number: int
+    until: datetime
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A published `value` that was drawn to be asked blind."""
+
+    sku: str
+    attribute: str
+    model_id: str
+    cohort: int
+    value: str
+    drawn_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A `value` that a head had published when its audit stopped it."""
+
+    sku: str
+    attribute: str
+    model_id: str
+    value: str
+    recalled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Someone with an account; `role` is viewer, curator or admin."""
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -29,13 +30,17 @@ class Catalog:
         """Open the database at an SQLAlchemy `url`, creating or migrating it as needed."""
         self.url = url
         self._engine = _engine(url)
+        self._turns = Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
         with self._failures():
             _migrate(self._engine)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """All or nothing: what is written inside is there after the block, or none of it is."""
-        with self._failures(), _writing(self._engine) as connection:
+        """All or nothing: what is written inside is there after the block, or none of it is.
+
+        SQLite has one writer at a time, and one that waits looks again in ever longer intervals; threads take turns here.
+        """
+        with self._turns, self._failures(), _writing(self._engine) as connection:
             yield connection
 
     @contextmanager

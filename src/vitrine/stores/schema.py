@@ -234,6 +234,54 @@ leases = Table(
     _moment("expires_at"),
 )
 
+audit_rounds = Table(
+    "audit_rounds",
+    metadata,
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, ForeignKey("models.model_id"), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("head_id", String, nullable=False),
+    Column("allowed", Float, nullable=False),
+    Column("risk", Float, nullable=False),
+    Column("salt", String, nullable=False),
+    _moment("began_at"),
+    Column("stopped_at", Moment),
+    Index("ix_audit_rounds_number", "attribute", "number", unique=True),
+)
+
+audit_cohorts = Table(
+    "audit_cohorts",
+    metadata,
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    _moment("until"),
+    Column("probability", Float, nullable=False),
+)
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("cohort", Integer, nullable=False),
+    Column("value", String, nullable=False),
+    _moment("drawn_at"),
+    Index("ix_audits_round", "attribute", "model_id"),
+)
+
+recalls = Table(
+    "recalls",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("value", String, nullable=False),
+    _moment("recalled_at"),
+    Index("ix_recalls_round", "attribute", "model_id"),
+)
+
 people = Table(
     "people",
     metadata,

@@ -130,7 +130,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tokens_owner"), ["owner"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("tokens", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tokens_owner"))
