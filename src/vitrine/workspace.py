@@ -20,6 +20,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
+from vitrine.desk.fill import fill
+from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
@@ -27,7 +29,7 @@ from vitrine.errors import InputError, NotFound, StorageError
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
 from vitrine.intake.items import Items
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.photo import read_photo
 from vitrine.intake.source import PhotoSource
@@ -249,14 +251,28 @@ class Workspace:
     # answers
 
     def classify(self, *, on_progress: Progress = _silent) -> classify.ClassifyReport:
-        """The champion's answers for all products (see `vitrine.classify`)."""
-        return classify.classify(
+        """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people."""
+        report = classify.classify(
             self.model(),
             photos_to_fuse(self.catalog.read(schema.product_photos)),
             self.embed,
             catalog=self.catalog,
             folder=self.data / "runs",
             on_progress=on_progress,
+        )
+        fill(self.catalog, self.taxonomy, self.look_alikes)
+        return report
+
+    @property
+    def look_alikes(self) -> LookAlikes:
+        """Which products look alike, of those that have photos with vectors (see `vitrine.desk.look_alikes`)."""
+        photos_of = photos_to_fuse(self.catalog.read(schema.product_photos))
+        return find_look_alikes(
+            photos_of,
+            self.embeddings,
+            embedder_id=self.embedding_id,
+            blocks=[(block.start, block.stop) for block in self.embedder.blocks],
+            folder=self.data / "desk",
         )
 
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
@@ -282,7 +298,7 @@ class Workspace:
 
     def labels(self) -> pa.Table:
         """The labels that hold now: sku, attribute, value, source, conflict."""
-        return current_labels(self.catalog.read(schema.labels))
+        return current_labels(spoken_labels(self.catalog))
 
     def predictions(self, *, attribute: str | None = None) -> pa.Table:
         """The champion's predictions (schema `vitrine.records.Prediction`), of all attributes or one."""

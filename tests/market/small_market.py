@@ -89,7 +89,7 @@ def make_market(folder: Path, orders: Sequence[Order], deals: Sequence[Deal] = (
     official = folder / "official"
     official.mkdir(parents=True, exist_ok=True)
     for table, header in HEADERS.items():
-        if table in rows.tables or not deals and "deal" not in table and "lead" not in table:
+        if table in rows.tables or (not deals and "deal" not in table and "lead" not in table):
             with (official / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
                 file.write(header + "\n")
                 csv.writer(file).writerows(rows.tables.get(table, []))

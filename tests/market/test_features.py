@@ -12,18 +12,15 @@ from vitrine.market.queries import compute, group_queries
 
 D = date(2017, 7, 1)
 
-# Seed 4's feature tables and what they are called here; {state} stands for each of the 27, {category} for each of 15.
-SEED_FEATURES = """
-sales_orders sales_active_days sales_items sales_order_value_mean sales_item_price_mean sales_item_price_max
-sales_item_price_min sales_items_per_order sales_order_value_min sales_order_value_max sales_interval_days
-reviews_score_mean reviews_score_median reviews_score_min reviews_score_max reviews_reviewed_share
-customers_states
-delivery_late_share delivery_cancelled_share delivery_freight_mean delivery_freight_median delivery_freight_max
-delivery_freight_min delivery_approval_to_delivery_days_mean delivery_purchase_to_delivery_days_mean
-delivery_promise_margin_days_mean
-payments_installments_mean payments_installments_median payments_installments_max payments_installments_min
-products_photos_mean products_volume_cm3_mean products_volume_cm3_median products_volume_cm3_min products_volume_cm3_max
-""".split()
+# Seed 4's features and what they are called here, besides payments, states and categories.
+SEED_FEATURES = {
+    "sales": "orders active_days items order_value_mean item_price_mean item_price_max item_price_min items_per_order order_value_min order_value_max interval_days",
+    "reviews": "score_mean score_median score_min score_max reviewed_share",
+    "customers": "states",
+    "delivery": "late_share cancelled_share freight_mean freight_median freight_max freight_min approval_to_delivery_days_mean purchase_to_delivery_days_mean promise_margin_days_mean",
+    "payments": "installments_mean installments_median installments_max installments_min",
+    "products": "photos_mean volume_cm3_mean volume_cm3_median volume_cm3_min volume_cm3_max",
+}
 PAYMENTS = [
     f"payments_{kind}_{what}"
     for kind in ("boleto", "credit_card", "voucher", "debit_card")
@@ -46,7 +43,8 @@ def bought(days_before: int, **more: Any) -> Order:
 
 def test_every_feature_of_the_seed_is_there(tmp_path: Path) -> None:
     names = set(features(tmp_path, [bought(1)])["s1"])
-    wanted = {f"{name}_180d" for name in [*SEED_FEATURES, *PAYMENTS]}
+    wanted = {f"{group}_{name}_180d" for group, names in SEED_FEATURES.items() for name in names.split()}
+    wanted |= {f"{name}_180d" for name in PAYMENTS}
     wanted |= {"sales_days_since_last_sale", "sales_days_since_first_sale", "sales_revenue_lifetime"}
     assert wanted <= names
     assert len([name for name in names if name.startswith("customers_state_") and name.endswith("_share_180d")]) == 27

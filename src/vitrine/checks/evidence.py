@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from vitrine.config import Settings
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.intake.measure import LEAST_CONTRAST, LEAST_SHARPNESS, LEAST_SIDE
 from vitrine.learn.dataset import snapshot
 from vitrine.learn.split import split
@@ -222,7 +222,7 @@ class Evidence:
 
     @cached_property
     def _all_labels(self) -> pa.Table:
-        return self._read(schema.labels)
+        return spoken_labels(self._workspace.catalog)
 
     @cached_property
     def _link_keys(self) -> list[tuple[str, str]]:
