@@ -15,13 +15,27 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy.stats import binom
 
 from vitrine.learn.answers import WHOLE_PRODUCT, whole_products
 from vitrine.learn.certify import certify
 from vitrine.learn.dataset import Dataset
 from vitrine.learn.train import answers, project, train
+from vitrine.records import Label, now
+from vitrine.stores import schema
+from vitrine.workspace import Workspace
 from vitrine.workspace import open as open_workspace
+
+
+def label_all(workspace: Workspace, truth: Path) -> None:
+    """Enter the true value of every product, so that errors can be counted on all of them."""
+    table = pq.read_table(truth)
+    skus = table.column("sku").to_pylist()
+    for name in workspace.taxonomy.attributes:
+        values = zip(skus, table.column(name).to_pylist(), strict=True)
+        labels = [Label(sku, name, value, "truth", "truth", now()) for sku, value in values if value is not None]
+        workspace.catalog.add(schema.labels, labels)
 
 
 def parts(dataset: Dataset, learn: int) -> Dataset:
@@ -44,12 +58,13 @@ def main() -> None:
     parser.add_argument("--families", type=int, default=3_000)
     arguments = parser.parse_args()
     workspace = open_workspace(arguments.keep)
+    label_all(workspace, arguments.keep / "drawn" / "truth" / "truth.parquet")
     dataset = parts(workspace.freeze(), arguments.learn)
     take = workspace.take(dataset)
     settings = workspace.settings.learn
     blocks = [(block.start, block.stop) for block in workspace.embedder.blocks]
     trained = train(
-        dataset, workspace.taxonomy, take, embedder_id=workspace.embedder.id, blocks=blocks, settings=settings
+        dataset, workspace.taxonomy, take, embedder_id=workspace.embedding_id, blocks=blocks, settings=settings
     )
     predictor = trained.model.predictor
     values = predictor.grammar.values

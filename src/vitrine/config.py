@@ -48,7 +48,7 @@ class CleaningSettings(_Section):
 
     border: bool = Field(True, description="cut uniform frames around the picture")
     noise: bool = Field(True, description="smooth sensor noise where there is noise")
-    max_side: int = Field(512, ge=0, description="longest side kept, in pixels; 0 keeps the size")
+    max_side: int = Field(640, ge=0, description="longest side kept, in pixels; 0 keeps the size")
     quality: int = Field(90, ge=50, le=100, description="JPEG quality of the cleaned copy")
 
 

@@ -71,6 +71,12 @@ class Refused(VitrineError):
     http_status = 409
 
 
+class Conflict(Refused):
+    """Somebody else was faster; the message says who did what, and nothing was overwritten."""
+
+    code = "conflict"
+
+
 class MissingPart(VitrineError):
     """A part is not installed or cannot be reached: an extra, a model file, a server."""
 

@@ -25,7 +25,10 @@ _REGISTERED = "vitrine"
 def run_training(
     workspace: "Workspace", *, attributes: Sequence[str] | None, on_embed: Progress, on_train: Progress
 ) -> dict[str, Any]:
-    """Freeze, embed, train, certify, keep, log; the first model becomes the champion. Returns the report."""
+    """Freeze, embed, train, certify, keep, log; the first model becomes the champion. Returns the report.
+
+    With `attributes` only those are learnt; the others keep the champion's heads.
+    """
     from vitrine.tracking import CHALLENGER, CHAMPION
 
     dataset = workspace.freeze()
@@ -34,14 +37,15 @@ def run_training(
         dataset,
         workspace.taxonomy,
         take,
-        embedder_id=workspace.embedder.id,
+        embedder_id=workspace.embedding_id,
         blocks=[(block.start, block.stop) for block in workspace.embedder.blocks],
         settings=workspace.settings.learn,
         attributes=attributes,
+        basis=workspace.basis() if attributes else None,
         on_progress=on_train,
     )
     model = trained.model
-    folder = workspace.save_model(model)
+    folder = workspace.save_model(model, trained.learnt)
     run_id = workspace.tracker.log(
         f"train {model.model_id}",
         parameters={

@@ -195,6 +195,152 @@ class LookAtTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a curator did with one attribute of one product; decisions only grow.
+
+    `version` counts the entries of (sku, attribute) from 1. `holds` is the decision_id of the entry that holds after
+    this one: itself, an earlier one that an undo brings back or a review confirms, or none. An undo is an entry too, and
+    `undoes` names what it takes back. `predicted_value`, `predicted_confidence` and `head_id` are what the model had said
+    then; `blind` says that the curator did not see it. `batch_id` is the action: one transaction, undone as one.
+    """
+
+    decision_id: str
+    sku: str
+    attribute: str
+    version: int
+    outcome: str
+    value: str | None
+    comment: str | None
+    author: str
+    mode: str
+    batch_id: str
+    predicted_value: str | None
+    predicted_confidence: float | None
+    head_id: str | None
+    blind: bool
+    undoes: str | None
+    holds: str | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A question for people. `turn` 0 goes before 1, none is closed; `place` orders a turn; `not_for` answered it last."""
+
+    sku: str
+    attribute: str
+    head_id: str | None
+    reason: str
+    turn: int | None
+    place: int
+    not_for: str | None
+    worth: float
+    family_size: int
+    blind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A question lent to one holder until `expires_at`; `version` is the decision that held when it was lent."""
+
+    sku: str
+    attribute: str
+    holder: str
+    token: str
+    version: int
+    head_id: str | None
+    blind: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRound:
+    """The audit of what one certified head publishes; `number` counts the attribute's certifications from 1.
+
+    `allowed` is the error rate of the certificate, `risk` the probability with which a sound head may be stopped in this
+    round, `salt` what its coins fall by. `stopped_at` is the answer that proved too many errors.
+    """
+
+    attribute: str
+    model_id: str
+    number: int
+    head_id: str
+    allowed: float
+    risk: float
+    salt: str
+    began_at: datetime
+    stopped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCohort:
+    """Products added up to `until` (and after the cohort before); each is drawn with `probability`, which only grows."""
+
+    attribute: str
+    model_id: str
+    number: int
+    until: datetime
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A published `value` that was drawn to be asked blind."""
+
+    sku: str
+    attribute: str
+    model_id: str
+    cohort: int
+    value: str
+    drawn_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A `value` that a head had published when its audit stopped it."""
+
+    sku: str
+    attribute: str
+    model_id: str
+    value: str
+    recalled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone with an account; `role` is viewer, curator or admin."""
+
+    name: str
+    password_hash: str | None
+    role: str
+    language: str
+    active: bool
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person's visit; the browser has the secret, the catalog its SHA-256."""
+
+    session_hash: str
+    person: str
+    started_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A program's key to the API; `scopes` are words with spaces."""
+
+    token_hash: str
+    name: str
+    owner: str
+    scopes: str
+    expires_at: datetime | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What a check saw; `severity` is error, warning or note."""
 

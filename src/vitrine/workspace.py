@@ -8,7 +8,7 @@ vitrine.errors.NotFound: /no/such/workspace is no Vitrine workspace: it has no v
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
+from vitrine.desk.fill import fill
+from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
@@ -27,7 +29,7 @@ from vitrine.errors import InputError, NotFound, StorageError
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
 from vitrine.intake.items import Items
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.photo import read_photo
 from vitrine.intake.source import PhotoSource
@@ -35,6 +37,7 @@ from vitrine.intake.twins import Fingerprint, Index, near
 from vitrine.learn import dataset as datasets
 from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse, photos_to_fuse
+from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.promote import champion_of
 from vitrine.records import PHOTOS, LookAtTest, ModelRecord, now
 from vitrine.stores import schema
@@ -89,8 +92,12 @@ class Workspace:
     @cached_property
     def embeddings(self) -> Embeddings:
         """The vectors kept so far, of this embedder on photos cleaned as now."""
-        identity = f"{self.embedder.id}+{self.cleaning.contract_id}"
-        return Embeddings(self.data / "embeddings", identity, self.embedder.dim)
+        return Embeddings(self.data / "embeddings", self.embedding_id, self.embedder.dim)
+
+    @cached_property
+    def embedding_id(self) -> str:
+        """Whatever changes a vector changes this: the embedder's contract and the cleaning before it."""
+        return f"{self.embedder.id}+{self.cleaning.contract_id}"
 
     @cached_property
     def tracker(self) -> "Tracker":
@@ -145,10 +152,17 @@ class Workspace:
         """The cleaned photo as (height, width, 3) RGB."""
         return np.asarray(read_photo(self.photos.get(blob_key(photo_id, self.cleaning))).image)
 
+    def _pixels_to_embed(self, photo_id: str) -> NDArray[np.uint8]:
+        return self._embeddable(self.photos.get(blob_key(photo_id, self.cleaning)))
+
+    def _embeddable(self, cleaned: bytes) -> NDArray[np.uint8]:
+        """What an embedder looks at: the one way from a cleaned photo's bytes to its pixels, in a batch and alone."""
+        return np.asarray(read_photo(cleaned, at_least=self.embedder.side).image)
+
     def embed(self, photo_ids: Sequence[str], *, on_progress: Progress = _silent) -> Embeddings:
         """Make sure that these photos have vectors; those that have are not computed again."""
         missing = self.embeddings.missing(photo_ids)
-        report = embed_missing(missing, self.pixels, self.embedder, self.embeddings, on_progress=on_progress)
+        report = embed_missing(missing, self._pixels_to_embed, self.embedder, self.embeddings, on_progress=on_progress)
         if report.failed:
             photo_id, reason = report.failed[0]
             raise StorageError(
@@ -171,9 +185,9 @@ class Workspace:
         self.embed(sorted({photo for photos in photos_of for photo in photos}), on_progress=on_progress)
         return lambda rows: fuse([photos_of[row] for row in rows], self.embeddings)
 
-    def save_model(self, model: models.Model) -> Path:
-        """Keep a model's files and enter it in the catalog."""
-        path = models.save(model, self.data / "models")
+    def save_model(self, model: models.Model, learnt: Mapping[str, Learnt]) -> Path:
+        """Keep a model's files, with what its heads learnt, and enter it in the catalog."""
+        path = models.save(model, learnt, self.data / "models")
         record = ModelRecord(model.model_id, model.dataset_id, model.embedder_id, model.taxonomy_id, now())
         self.catalog.add(schema.models, [record])
         return path
@@ -184,8 +198,16 @@ class Workspace:
         if chosen is None:
             raise NotFound("there is no champion yet", hint="vitrine train makes the first one")
         model = models.load(chosen, self.data / "models", self.taxonomy)
-        model.check_embedder(self.embedder.id)
+        model.check_embedder(self.embedding_id)
         return model
+
+    def basis(self) -> Basis | None:
+        """The champion as a basis for learning some attributes anew; None without one, or on other vectors."""
+        champion = champion_of(self.catalog)
+        if champion is None:
+            return None
+        basis = models.load_basis(champion, self.data / "models")
+        return basis if basis.projection.embedder_id == self.embedding_id else None
 
     def newest_model(self) -> str:
         """The id of the model trained last; NotFound when none was trained."""
@@ -229,14 +251,28 @@ class Workspace:
     # answers
 
     def classify(self, *, on_progress: Progress = _silent) -> classify.ClassifyReport:
-        """The champion's answers for all products (see `vitrine.classify`)."""
-        return classify.classify(
+        """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people."""
+        report = classify.classify(
             self.model(),
             photos_to_fuse(self.catalog.read(schema.product_photos)),
             self.embed,
             catalog=self.catalog,
             folder=self.data / "runs",
             on_progress=on_progress,
+        )
+        fill(self.catalog, self.taxonomy, self.look_alikes)
+        return report
+
+    @property
+    def look_alikes(self) -> LookAlikes:
+        """Which products look alike, of those that have photos with vectors (see `vitrine.desk.look_alikes`)."""
+        photos_of = photos_to_fuse(self.catalog.read(schema.product_photos))
+        return find_look_alikes(
+            photos_of,
+            self.embeddings,
+            embedder_id=self.embedding_id,
+            blocks=[(block.start, block.stop) for block in self.embedder.blocks],
+            folder=self.data / "desk",
         )
 
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
@@ -245,8 +281,7 @@ class Workspace:
         The same road as a batch: clean, embed, decide. Raises UnreadablePhoto.
         """
         photo, cleaned = describe_photo(data, self.cleaning)
-        pixels = np.asarray(read_photo(cleaned).image)
-        vectors = self.embedder.embed([pixels])
+        vectors = self.embedder.embed([self._embeddable(cleaned)])
         answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
@@ -263,7 +298,7 @@ class Workspace:
 
     def labels(self) -> pa.Table:
         """The labels that hold now: sku, attribute, value, source, conflict."""
-        return current_labels(self.catalog.read(schema.labels))
+        return current_labels(spoken_labels(self.catalog))
 
     def predictions(self, *, attribute: str | None = None) -> pa.Table:
         """The champion's predictions (schema `vitrine.records.Prediction`), of all attributes or one."""

@@ -1,5 +1,6 @@
 """The catalog keeps its word: migrations build the schema, writes are whole, what is kept is what was given."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +18,10 @@ MOMENT = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    catalog = Catalog(catalog_url)
+    yield catalog
+    catalog.close()
 
 
 def product(sku: str, name: str = "Sapatilha açaí 👠", added_at: datetime = MOMENT) -> Product:

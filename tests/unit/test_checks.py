@@ -1,9 +1,13 @@
 """Every check fires where it must, keeps quiet where all is well, and says when it cannot run."""
 
 import csv
+import hashlib
 import html.parser
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +23,7 @@ from conftest import make_workspace
 from vitrine.checks.check import Report, check
 from vitrine.checks.confident import Suspect, blatant, suspects
 from vitrine.checks.page import SHOWN, write_page
-from vitrine.checks.told import told
+from vitrine.checks.seen import Seen, percent
 from vitrine.cli.main import app
 from vitrine.demo.catalog import Planted
 from vitrine.intake.clean import Cleaning
@@ -129,9 +133,23 @@ def test_nothing_is_found_where_all_is_well(tmp_path: Path) -> None:
 def test_twins_are_found_by_bytes_and_by_looks(tmp_path: Path) -> None:
     copies = {"copy.jpg": GOOD["good0.jpg"], "again.jpg": encoded(shoe("red", 1), quality=92)}
     report = check(bring(tmp_path, rows_of(GOOD | copies), GOOD | copies))
-    pairs = {frozenset(re.findall(r"'(\w+\.jpg)'", finding.message)) for finding in found(report, "twin")}
-    assert pairs == {frozenset({"good0.jpg", "copy.jpg"}), frozenset({"good1.jpg", "again.jpg"})}
+    pairs = {tuple(re.findall(r"'(\w+\.jpg)'", finding.message)) for finding in found(report, "twin")}
+    assert pairs == {("good0.jpg", "copy.jpg"), ("good1.jpg", "again.jpg")}
     assert report.counts["conflicting-labels"] == 0, "all are labelled red"
+
+
+def test_a_finding_about_two_products_names_its_own_first_and_shows_its_picture_first(tmp_path: Path) -> None:
+    shoes = {f"{number}.jpg": encoded(shoe("red", number)) for number in range(6)}
+    photos = shoes | {f"again{n}.jpg": encoded(shoe("red", n), quality=92) for n in range(6)}
+    rows = [{**row, "color": "blue" if "again" in row["sku"] else "red"} for row in rows_of(photos)]
+    report = check(bring(tmp_path, rows, photos))
+    findings = found(report, "twin") + found(report, "conflicting-labels")
+    assert len(findings) == 12
+    for finding in findings:
+        first, other = re.findall(r"product '(\w+)'", finding.message)
+        assert (first, other, finding.photo) == (finding.product, f"{first[-1]}", f"{first}.jpg")
+        own, others = (hashlib.sha256(photos[f"{sku}.jpg"]).hexdigest() for sku in (first, other))
+        assert report.seen[finding].pictures == (own, others)
 
 
 def test_labels_that_contradict_each_other_within_and_between_products(tmp_path: Path) -> None:
@@ -143,7 +161,7 @@ def test_labels_that_contradict_each_other_within_and_between_products(tmp_path:
     seen = found(check(bring(tmp_path, rows, photos)), "conflicting-labels")
     assert [finding.product for finding in seen] == ["good2", "good0"]
     assert "'blue' and 'red'" in seen[0].message
-    assert "'good0' and 'copy' show the same picture" in seen[1].message
+    assert "product 'good0' shows the same picture as product 'copy'" in seen[1].message
     assert "color 'red' against 'blue'" in seen[1].message
 
 
@@ -183,6 +201,12 @@ def test_other_rows_put_aside_keep_their_own_code(tmp_path: Path) -> None:
         "bad-price": 1, "bad-key": 1, "bad-path": 1,
     }  # fmt: skip
     assert photos_found(report, "bad-path") == {"../../etc/passwd"}
+    assert [finding.message for finding in report.findings if finding.code in ("bad-price", "bad-path")] == [
+        "labels.csv row 2: product 'good0': 'cheap' is no price; "
+        "correct the price and ingest again: the product came in without it",
+        "labels.csv row 4: photo '../../etc/passwd' of product 'good2' leads out of the photos folder; "
+        "name a path inside the photos folder and ingest again",
+    ]
     assert sum(report.counts.values()) == len(report.findings)
 
 
@@ -237,11 +261,24 @@ def test_wrong_labels_are_found_with_the_value_they_look_like(mislabelled: Repor
     assert len(products) >= 3 and set(products) <= {f"p{i}" for i in WRONG_COLORS}
     looks = "red" if int(products[0][1:]) % 2 == 0 else "blue"
     assert f"looks like '{looks}'" in seen[0].message and "is labelled color" in seen[0].message
+    assert all(finding.photo == f"{finding.product[1:]}.jpg" for finding in seen if finding.product), "the file to open"
 
 
 def test_wrong_views_are_found(mislabelled: Report) -> None:
     photos = photos_found(mislabelled, "wrong-view")
     assert len(photos) >= 3 and photos <= {f"{i}.jpg" for i in WRONG_VIEWS}
+
+
+def test_every_probability_is_written_the_same_way(mislabelled: Report) -> None:
+    seen = found(mislabelled, "likely-wrong-label") + found(mislabelled, "wrong-view")
+    assert all(re.search(r"\((less than 0\.1|\d+\.\d) % probable\)", finding.message) for finding in seen)
+
+
+@given(st.floats(0, 1))
+def test_a_share_that_is_not_nothing_never_reads_as_nothing(share: float) -> None:
+    written = percent(share)
+    assert not written.startswith("0.0")
+    assert (written == "less than 0.1 %") == (share < 0.001)
 
 
 HOSTILE = "<script>alert(1)</script>[/][bold]\u202e\"'{{ 7*7 }}"
@@ -292,6 +329,26 @@ def test_hostile_names_stay_text_in_the_terminal(hostile: Workspace) -> None:
     assert "\x1b[2J" not in result.stdout and "\u202e" not in result.stdout
 
 
+def test_a_terminal_breaks_lines_between_words_and_a_pipe_does_not(hostile: Workspace) -> None:
+    arguments = [
+        sys.executable,
+        "-c",
+        "from vitrine.cli.main import run; run()",
+        "check",
+        "--workspace",
+        str(hostile.folder),
+    ]
+    shown = {
+        name: subprocess.run(arguments, env=os.environ | how, capture_output=True, text=True, check=True).stdout
+        for name, how in {"terminal": {"FORCE_COLOR": "1", "COLUMNS": "80"}, "pipe": {"COLUMNS": "80"}}.items()
+    }
+    assert "\x1b[2J" not in shown["terminal"] and "\u202e" not in shown["terminal"]
+    advice = "correct it in the table, or add it to taxonomy.toml as a value or synonym, and ingest again"
+    assert f"off-taxonomy: {advice}\n" in shown["pipe"]
+    assert advice not in shown["terminal"] and advice in " ".join(shown["terminal"].split())
+    assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= 80 for line in shown["terminal"].splitlines())
+
+
 def test_json_has_findings_and_counts_and_nothing_else(hostile: Workspace, tmp_path: Path) -> None:
     arguments = ["check", "--json", "--workspace", str(hostile.folder), "--page", str(tmp_path / "here.html")]
     result = CliRunner().invoke(app, arguments)
@@ -327,27 +384,35 @@ def test_the_page_opens_with_what_there_is_to_do(hostile: Workspace, tmp_path: P
     assert f"{len(report.findings)} things to look at in 2 products." in text
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", text)
     nothing = create(tmp_path / "empty", TAXONOMY, {})
-    page = write_page(nothing, Report((), {"blank": 0}, {}, {}), tmp_path / "nothing.html")
+    page = write_page(nothing, Report({}, {"blank": 0}, {}), tmp_path / "nothing.html")
     assert "Nothing to look at in 0 products." in " ".join(Parsed(page.read_text(encoding="utf-8")).text.split())
 
 
-def test_every_finding_can_be_taken_apart_and_loses_nothing(hostile: Workspace) -> None:
-    for finding in check(hostile).findings:
-        parts = told(finding)
-        assert parts.what and parts.remedy and parts.what in finding.message
-        assert finding.message.endswith(parts.remedy)
-        assert not parts.where or finding.product in parts.where
-    cell = Finding(
-        "off-taxonomy", "error", "A1", None, "t.csv row 2: product 'A1': color: 'a; b? c' is not known; fix it"
-    )
-    assert told(cell).where == ("A1", "t.csv row 2")
-    assert (told(cell).what, told(cell).remedy) == ("color: 'a; b? c' is not known", "fix it")
+def test_the_page_has_every_part_of_every_finding(hostile: Workspace, tmp_path: Path) -> None:
+    report = check(hostile)
+    text = Parsed(write_page(hostile, report, tmp_path / "page.html").read_text(encoding="utf-8")).text
+    assert {finding.code for finding in report.findings} == {"off-taxonomy", "twin", "rare-value"}
+    for finding, seen in report.seen.items():
+        assert seen.what and seen.remedy
+        for part in (finding.product, finding.photo, seen.place, seen.what, seen.remedy):
+            assert (part or "") in text
 
 
-@given(st.text(max_size=12), st.none() | st.text(max_size=8), st.none() | st.text(max_size=8))
-def test_a_sentence_that_no_check_wrote_stays_readable(message: str, product: str | None, photo: str | None) -> None:
-    parts = told(Finding("x", "note", product, photo, message))
-    assert parts.what in message and parts.remedy in message
+WORDS = st.text(min_size=1, max_size=12)
+
+
+@given(WORDS, WORDS, st.none() | WORDS, st.none() | WORDS, st.just("") | WORDS)
+def test_a_sentence_has_all_its_parts_in_order(
+    what: str, remedy: str, product: str | None, photo: str | None, place: str
+) -> None:
+    seen = Seen(what=what, remedy=remedy, product=product, photo=photo, place=place)
+    subject = [f"photo '{photo}'"] if photo else []
+    subject += [f"product '{product}'"] if product else []
+    rest = seen.message
+    for part in [place] * bool(place) + [*subject, what, remedy]:
+        _, found_it, rest = rest.partition(part)
+        assert found_it == part
+    assert seen.message.startswith(seen.statement) and seen.message.endswith(remedy)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(2, 40))

@@ -12,8 +12,10 @@ from vitrine.intake.measure import LEAST_CONTRAST
 def blank(evidence: Evidence) -> Iterator[Seen]:
     """Photos with less contrast (see `vitrine.intake.measure`) than anything photographed has."""
     for row in evidence.shown.filter(pc.field("contrast") < LEAST_CONTRAST).to_pylist():
-        message = (
-            f"photo '{row['file']}' of product '{row['sku']}' shows nothing: contrast {row['contrast']:.2f}, "
-            f"at least {LEAST_CONTRAST} is needed; replace it and ingest again"
+        yield Seen(
+            product=row["sku"],
+            photo=row["file"],
+            what=f"shows nothing: contrast {row['contrast']:.2f}, at least {LEAST_CONTRAST} is needed",
+            remedy="replace it and ingest again",
+            pictures=(row["photo_id"],),
         )
-        yield Seen(row["sku"], row["file"], message, (row["photo_id"],))

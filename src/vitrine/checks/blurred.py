@@ -13,8 +13,10 @@ def blurred(evidence: Evidence) -> Iterator[Seen]:
     """Photos without one sharp edge (see `vitrine.intake.measure`) that are not blank."""
     suspect = (pc.field("contrast") >= LEAST_CONTRAST) & (pc.field("sharpness") < LEAST_SHARPNESS)
     for row in evidence.shown.filter(suspect).to_pylist():
-        message = (
-            f"photo '{row['file']}' of product '{row['sku']}' is out of focus: sharpness "
-            f"{row['sharpness']:.2f}, at least {LEAST_SHARPNESS} is needed; replace it and ingest again"
+        yield Seen(
+            product=row["sku"],
+            photo=row["file"],
+            what=f"is out of focus: sharpness {row['sharpness']:.2f}, at least {LEAST_SHARPNESS} is needed",
+            remedy="replace it and ingest again",
+            pictures=(row["photo_id"],),
         )
-        yield Seen(row["sku"], row["file"], message, (row["photo_id"],))

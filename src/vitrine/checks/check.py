@@ -1,9 +1,7 @@
 """Look at everything a workspace holds and say what is wrong with it.
 
->>> from vitrine.records import Finding
->>> blank = Finding("blank", "warning", "A1", "a1.jpg", "photo 'a1.jpg' of product 'A1' is blank")
->>> Report((blank,), {"blank": 1, "twin": 0}, {"wrong-view": "no photo has a view"}, {}).as_dict()["counts"]
-{'blank': 1, 'twin': 0}
+>>> Report({}, {"blank": 0, "twin": 0}, {"wrong-view": "no photo has a view"}).as_dict()
+{'findings': [], 'counts': {'blank': 0, 'twin': 0}}
 """
 
 from collections import Counter
@@ -30,14 +28,18 @@ def _silent(done: int, total: int) -> None:
 class Report:
     """What all checks saw, in the order of the checks, the most suspicious first.
 
-    `counts` has every code that was looked for, also those of which nothing was found; `not_run` says why a
-    check could not run; `pictures` has the photo_ids that show a finding.
+    `seen` has the parts that each finding's message is made of; `counts` has every code that was looked for, also
+    those of which nothing was found; `not_run` says why a check could not run.
     """
 
-    findings: tuple[Finding, ...]
+    seen: Mapping[Finding, Seen]
     counts: Mapping[str, int]
     not_run: Mapping[str, str]
-    pictures: Mapping[Finding, tuple[str, ...]]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings alone."""
+        return tuple(self.seen)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON report: findings and counts."""
@@ -50,7 +52,7 @@ def check(workspace: "Workspace", *, on_embed: Progress = _silent, on_progress: 
     `on_embed(done, total)` counts photos, `on_progress(done, total)` checks. Nothing in the catalog changes.
     """
     evidence = Evidence(workspace, on_embed=on_embed)
-    pictures: dict[Finding, tuple[str, ...]] = {}
+    found: dict[Finding, Seen] = {}
     counts: Counter[str] = Counter()
     not_run: dict[str, str] = {}
     for done, one in enumerate(CHECKS):
@@ -61,11 +63,15 @@ def check(workspace: "Workspace", *, on_embed: Progress = _silent, on_progress: 
             not_run[one.code] = reason.message
             continue
         counts.update({one.code: 0})
-        pictures |= {_finding(one, each): each.pictures for each in seen}
+        found |= {_finding(one, each, evidence): each for each in seen}
     on_progress(len(CHECKS), len(CHECKS))
-    counts.update(finding.code for finding in pictures)
-    return Report(tuple(pictures), dict(counts), not_run, pictures)
+    counts.update(finding.code for finding in found)
+    return Report(found, dict(counts), not_run)
 
 
-def _finding(one: Check, seen: Seen) -> Finding:
-    return Finding(seen.code or one.code, one.severity, seen.product, seen.photo, seen.message)
+def _finding(one: Check, seen: Seen, evidence: Evidence) -> Finding:
+    """A finding about a product, not one photo of it, names the first of its pictures: the file to open."""
+    photo = seen.photo
+    if not photo and seen.product and seen.pictures:
+        photo = evidence.files[seen.product, seen.pictures[0]]
+    return Finding(seen.code or one.code, one.severity, seen.product, photo, seen.message)

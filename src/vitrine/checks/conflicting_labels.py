@@ -22,27 +22,31 @@ def _within(evidence: Evidence, values: Values) -> Iterator[Seen]:
     for sku, by_attribute in values.items():
         for attribute, said in by_attribute.items():
             if len(said) > 1:
-                message = (
-                    f"product '{sku}' has {len(said)} values of {attribute}: {_quoted(said)}; none is used, "
-                    "keep the right one in the table and ingest again"
+                yield Seen(
+                    product=sku,
+                    what=f"has {len(said)} values of {attribute}: {_quoted(said)}, so none is used",
+                    remedy="keep the right one in the table and ingest again",
+                    pictures=tuple(evidence.photos_of.get(sku, ())),
                 )
-                yield Seen(sku, evidence.first_file(sku), message, tuple(evidence.photos_of.get(sku, ())))
 
 
 def _between(evidence: Evidence, values: Values) -> Iterator[Seen]:
     told = set()
     for same in evidence.same_pictures():
-        a, b = same.first, same.other
-        differences = _differences(values.get(a.sku, {}), values.get(b.sku, {}))
-        pair = frozenset((a.sku, b.sku))
-        if not differences or pair in told:
+        a, b = same.first.sku, same.other.sku
+        pair = frozenset((a, b))
+        differences = _differences(values.get(a, {}), values.get(b, {}))
+        # one empty background is as good as another
+        if not differences or pair in told or len(evidence.sound(same.pictures)) < len(same.pictures):
             continue
         told.add(pair)
-        message = (
-            f"products '{b.sku}' and '{a.sku}' show {same.likeness} picture, but their labels disagree: "
-            f"{', '.join(differences)}; correct the labels, or the photo of one of them, and ingest again"
+        likeness = "nearly the same" if same.kind == "near" else "the same"
+        yield Seen(
+            product=b,
+            what=f"shows {likeness} picture as product '{a}', but their labels disagree: {', '.join(differences)}",
+            remedy="correct the labels, or the photo of one of them, and ingest again",
+            pictures=same.pictures,
         )
-        yield Seen(b.sku, b.file, message, tuple(dict.fromkeys((same.other_photo, same.first_photo))))
 
 
 def _differences(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]]) -> list[str]:

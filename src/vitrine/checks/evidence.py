@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from vitrine.config import Settings
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.intake.measure import LEAST_CONTRAST, LEAST_SHARPNESS, LEAST_SIDE
 from vitrine.learn.dataset import snapshot
 from vitrine.learn.split import split
@@ -26,15 +26,20 @@ if TYPE_CHECKING:
 
 
 _FIGURES = ("width_before", "height_before", "bytes_before", "bytes_after", "steps", "contrast", "sharpness")
+_ABOUT_PHOTOS = frozenset({"unreadable", "missing", "forbidden", "bad-path", "no-product", "not-a-photo"})
 
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    """A quarantined row; `place` names the table and the row as a person would."""
+    """A quarantined row; `place` names the table and the row as a person would.
+
+    Where the row is about a photo, `photo` is its file and `reason` does not repeat it.
+    """
 
     place: str
     code: str
     sku: str | None
+    photo: str | None
     value: str
     reason: str
 
@@ -49,13 +54,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class SamePicture:
-    """Two products that show one picture; `likeness` is "the same" or "nearly the same"."""
+    """Photo `other` is the picture that `first` is; `first` is the one with the lesser sku and file.
 
-    likeness: str
+    `kind` is "copy" (the same bytes) or that of the twins, "exact" or "near"; `score` is theirs, in 0..1. `pictures`
+    are the photo_ids, that of `other` first; a copy has one.
+    """
+
+    kind: str
+    score: float
     first: Shown
-    first_photo: str
     other: Shown
-    other_photo: str
+    pictures: tuple[str, ...]
 
 
 class Evidence:
@@ -124,13 +133,7 @@ class Evidence:
         """What ingest put aside, in the order of the tables' rows."""
         table = schema.quarantine
         rows = self._read(sa.select(table).order_by(table.c.place, table.c.row, table.c.code, table.c.value))
-        return [
-            PutAside(
-                place=f"{_last(row['place'])} row {row['row']}",
-                **{name: row[name] for name in ("code", "sku", "value", "reason")},
-            )
-            for row in rows.to_pylist()
-        ]
+        return [_put_aside(row) for row in rows.to_pylist()]
 
     def put_aside(self, code: str) -> Iterator[PutAside]:
         """What ingest put aside under one code."""
@@ -165,11 +168,6 @@ class Evidence:
             photos[sku].append(photo_id)
         return photos
 
-    def first_file(self, sku: str) -> str | None:
-        """The file of a product's first photo, if it has one."""
-        photos = self.photos_of.get(sku)
-        return self.files[sku, photos[0]] if photos else None
-
     @cached_property
     def family_of(self) -> Mapping[str, str]:
         """sku → its family, also for products that no training has placed yet."""
@@ -187,20 +185,17 @@ class Evidence:
         return [photo_id for photo_id in photo_ids if photo_id not in self._unsound]
 
     def same_pictures(self) -> Iterator[SamePicture]:
-        """Pairs of different products that show the same picture, by bytes or as twins.
+        """One photo under several products, then twins, each pair once.
 
-        A photo's products are paired with its first one only: a placeholder can stand under thousands. Blank
-        and blurred photos are left out: one empty background is as good as another.
+        A photo's products are paired with its first one only: a placeholder can stand under thousands.
         """
-        for photo_id in self.sound(list(self.shows)):
-            first, *others = self.shows[photo_id]
-            yield from (SamePicture("the same", first, photo_id, other, photo_id) for other in others)
+        for photo_id, (first, *others) in self.shows.items():
+            yield from (SamePicture("copy", 1.0, first, other, (photo_id,)) for other in others)
         for twin in self.twins.to_pylist():
-            a, b = twin["photo_a"], twin["photo_b"]
-            if a in self.shows and b in self.shows and len(self.sound([a, b])) == 2:
-                likeness = "the same" if twin["kind"] == "exact" else "nearly the same"
-                pair = SamePicture(likeness, self.shows[a][0], a, self.shows[b][0], b)
-                yield from [pair] if pair.first.sku != pair.other.sku else []
+            if twin["photo_a"] in self.shows and twin["photo_b"] in self.shows:
+                pair = ((self.shows[photo_id][0], photo_id) for photo_id in (twin["photo_a"], twin["photo_b"]))
+                (first, first_id), (other, other_id) = sorted(pair, key=lambda one: (one[0].sku, one[0].file))
+                yield SamePicture(twin["kind"], twin["score"], first, other, (other_id, first_id))
 
     # vectors
 
@@ -227,7 +222,7 @@ class Evidence:
 
     @cached_property
     def _all_labels(self) -> pa.Table:
-        return self._read(schema.labels)
+        return spoken_labels(self._workspace.catalog)
 
     @cached_property
     def _link_keys(self) -> list[tuple[str, str]]:
@@ -235,6 +230,14 @@ class Evidence:
 
     def _read(self, query: sa.Select[tuple[object, ...]] | sa.Table) -> pa.Table:
         return self._workspace.catalog.read(query)
+
+
+def _put_aside(row: Mapping[str, Any]) -> PutAside:
+    value, reason = row["value"], row["reason"]
+    photo = value if row["code"] in _ABOUT_PHOTOS else None
+    if photo:  # ingest writes it in front of the reason
+        reason = reason.removeprefix(f"{photo}: ").removeprefix(f"photo '{photo}' ")
+    return PutAside(f"{_last(row['place'])} row {row['row']}", row["code"], row["sku"], photo, value, reason)
 
 
 def _last(place: str) -> str:

@@ -15,4 +15,4 @@ def family_across_splits(evidence: Evidence) -> Iterator[Seen]:
     try:
         check_no_crossing(evidence.members, evidence.links, evidence.twins)
     except (Refused, InputError) as crossing:
-        yield Seen(None, None, "; ".join(part for part in (crossing.message, crossing.hint) if part))
+        yield Seen(what=crossing.message, remedy=crossing.hint)

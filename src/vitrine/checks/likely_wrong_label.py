@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from vitrine.checks.confident import Suspect, blatant
 from vitrine.checks.evidence import Evidence
 from vitrine.checks.guess import Vectors, contradicted, frequent, projected
-from vitrine.checks.seen import NotApplicable, Seen
+from vitrine.checks.seen import NotApplicable, Seen, percent
 
 
 def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
@@ -31,11 +31,13 @@ def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
     for suspect, name in sorted(found, key=lambda pair: pair[0].probability):
         product = products[suspect.row]
         sku, known = product["sku"], values[name]
-        message = (
-            f"product '{sku}' is labelled {name} '{known[suspect.given]}' ({suspect.probability:.1%} "
-            f"probable) but looks like '{known[suspect.suggested]}'; look at it, correct the label if wrong"
+        yield Seen(
+            product=sku,
+            what=f"is labelled {name} '{known[suspect.given]}' ({percent(suspect.probability)} probable) "
+            f"but looks like '{known[suspect.suggested]}'",
+            remedy="look at it and correct the label if it is wrong",
+            pictures=tuple(evidence.photos_of[sku]),
         )
-        yield Seen(sku, evidence.first_file(sku), message, tuple(evidence.photos_of[sku]))
 
 
 def _worth_a_look(

@@ -8,13 +8,16 @@ from vitrine.checks.seen import Seen
 
 def missing_photo(evidence: Evidence) -> Iterator[Seen]:
     """Missing files first, then products that have no photo for no reason already told."""
-    told = set()
-    for row in evidence.quarantine:
-        told.add(row.sku)
-        if row.code == "missing":
-            message = f"{row.place}: product '{row.sku}': photo '{row.value}' is not there"
-            yield Seen(row.sku, row.value, f"{message}; correct the path, or add the file and ingest again")
+    for row in evidence.put_aside("missing"):
+        yield Seen(
+            product=row.sku,
+            photo=row.photo,
+            place=row.place,
+            what="is not there",
+            remedy="correct the path, or add the file and ingest again",
+        )
+    told = {row.sku for row in evidence.quarantine}
     with_photo = set(evidence.links.column("sku").to_pylist())
     for sku in evidence.products.column("sku").to_pylist():
         if sku not in with_photo and sku not in told:
-            yield Seen(sku, None, f"product '{sku}' has no photo; name one in the table and ingest again")
+            yield Seen(product=sku, what="has no photo", remedy="name one in the table and ingest again")

@@ -11,24 +11,34 @@ _REMEDY = "correct it in the table, or add it to taxonomy.toml as a value or syn
 
 def off_taxonomy(evidence: Evidence) -> Iterator[Seen]:
     """One finding a product and value, with the value that was probably meant."""
+    yield from _cells(evidence)
+    yield from _earlier_labels(evidence)
+
+
+def _cells(evidence: Evidence) -> Iterator[Seen]:
     cells: dict[tuple[str | None, str], list[PutAside]] = defaultdict(list)
     for row in evidence.put_aside("off-taxonomy"):
         cells[row.sku, row.reason].append(row)
     for (sku, reason), (first, *others) in cells.items():
-        place = f"{first.place} and {len(others)} more" if others else first.place
-        pictures = tuple(evidence.photos_of.get(sku or "", ()))
-        yield Seen(sku, None, f"{place}: product '{sku}': {_then_remedy(reason)}", pictures)
+        yield Seen(
+            product=sku,
+            place=f"{first.place} and {len(others)} more" if others else first.place,
+            what=reason,
+            remedy=_REMEDY,
+            pictures=tuple(evidence.photos_of.get(sku or "", ())),
+        )
+
+
+def _earlier_labels(evidence: Evidence) -> Iterator[Seen]:
     attributes = evidence.taxonomy.attributes
     for label in evidence.labels.to_pylist():
-        attribute = attributes.get(label["attribute"])
-        if attribute and label["value"] not in attribute.values:
-            suggestion = attribute.suggest(label["value"])
+        attribute, value = attributes.get(label["attribute"]), label["value"]
+        if attribute and value not in attribute.values:
+            suggestion = attribute.suggest(value)
             meant = f"; did you mean '{suggestion}'?" if suggestion else ""
-            old = f"{attribute.name}: '{label['value']}' was labelled before and is not in taxonomy.toml now"
-            sku = label["sku"]
-            message = f"product '{sku}': {_then_remedy(old + meant)}"
-            yield Seen(sku, None, message, tuple(evidence.photos_of.get(sku, ())))
-
-
-def _then_remedy(reason: str) -> str:
-    return f"{reason}{' ' if reason.endswith('?') else '; '}{_REMEDY}"
+            yield Seen(
+                product=label["sku"],
+                what=f"is labelled {attribute.name} '{value}', which taxonomy.toml no longer has{meant}",
+                remedy=_REMEDY,
+                pictures=tuple(evidence.photos_of.get(label["sku"], ())),
+            )

@@ -15,7 +15,6 @@ from vitrine.checks.builtin import CHECKS
 from vitrine.checks.check import Report
 from vitrine.checks.evidence import Evidence
 from vitrine.checks.overview import overview
-from vitrine.checks.told import told
 from vitrine.errors import NotFound, StorageError, UnreadablePhoto
 from vitrine.records import Finding, now
 from vitrine.stores.whole import whole
@@ -33,19 +32,14 @@ _SIDE = 160
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The findings of one code: the first ones, and how many more there are."""
+    """The findings of one code: the first ones, how many there are, and what to do where it is the same for all."""
 
     code: str
     severity: str
     title: str
     count: int
     first: tuple[Finding, ...]
-
-    @property
-    def remedy(self) -> str:
-        """What to do, where it is the same for all of them; else empty."""
-        remedies = {told(finding).remedy for finding in self.first}
-        return remedies.pop() if len(remedies) == 1 else ""
+    remedy: str
 
 
 def write_page(workspace: "Workspace", report: Report, path: Path) -> Path:
@@ -61,13 +55,13 @@ def write_page(workspace: "Workspace", report: Report, path: Path) -> Path:
             sections=found,
             content=_content(report, found),
             not_run=report.not_run,
-            told_of=told,
-            pictures={finding: photos[:_PICTURES] for finding, photos in report.pictures.items()},
-            illustrated={finding for finding, photos in report.pictures.items() if photos},
+            seen=report.seen,
+            illustrated={finding for finding, seen in report.seen.items() if seen.pictures},
             overview=overview(evidence),
             thumbnail=_thumbnails(workspace),
             names={photo: ", ".join(one.sku for one in shown) for photo, shown in evidence.shows.items()},
             cards_at_once=_CARDS,
+            pictures_at_once=_PICTURES,
             values_at_once=_VALUES,
             kin_at_once=_KIN,
         )
@@ -82,12 +76,15 @@ def sections(report: Report) -> list[Section]:
     by_code: dict[str, list[Finding]] = {}
     for finding in report.findings:
         by_code.setdefault(finding.code, []).append(finding)
+    return [_section(code, found, report) for code, found in by_code.items()]
+
+
+def _section(code: str, found: Sequence[Finding], report: Report) -> Section:
     titles = {check.code: check.title for check in CHECKS}
-    put_aside = titles["bad-row"]
-    return [
-        Section(code, found[0].severity, titles.get(code, put_aside), len(found), tuple(found[:SHOWN]))
-        for code, found in by_code.items()
-    ]
+    remedies = {report.seen[finding].remedy for finding in found}
+    remedy = remedies.pop() if len(remedies) == 1 else ""
+    title = titles.get(code, titles["bad-row"])
+    return Section(code, found[0].severity, title, len(found), tuple(found[:SHOWN]), remedy)
 
 
 def _content(report: Report, found: Sequence[Section]) -> list[str]:

@@ -9,5 +9,10 @@ from vitrine.checks.seen import Seen
 def unreadable(evidence: Evidence) -> Iterator[Seen]:
     """Every file that ingest put aside as unreadable, with the decoder's reason."""
     for row in evidence.put_aside("unreadable"):
-        message = f"{row.place}: product '{row.sku}': photo {row.reason}; replace the file and ingest again"
-        yield Seen(row.sku, row.value, message)
+        yield Seen(
+            product=row.sku,
+            photo=row.photo,
+            place=row.place,
+            what=f"cannot be read: {row.reason}",
+            remedy="replace the file and ingest again",
+        )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vitrine.checks.evidence import Evidence
 from vitrine.checks.guess import contradicted, frequent, projected
-from vitrine.checks.seen import NotApplicable, Seen
+from vitrine.checks.seen import NotApplicable, Seen, percent
 from vitrine.taxonomy import fold
 
 
@@ -23,9 +23,11 @@ def wrong_view(evidence: Evidence) -> Iterator[Seen]:
     rows = projected(evidence, [[link["photo_id"]] for link in links])
     for suspect in contradicted(rows, views, families, known):
         link = links[suspect.row]
-        message = (
-            f"photo '{link['file']}' of product '{link['sku']}' is said to show the view '{link['view']}' "
-            f"({suspect.probability:.1%} probable) but looks like '{known[suspect.suggested]}'; "
-            "look at it and correct the view if it is wrong"
+        yield Seen(
+            product=link["sku"],
+            photo=link["file"],
+            what=f"is said to show the view '{link['view']}' ({percent(suspect.probability)} probable) "
+            f"but looks like '{known[suspect.suggested]}'",
+            remedy="look at it and correct the view if it is wrong",
+            pictures=(link["photo_id"],),
         )
-        yield Seen(link["sku"], link["file"], message, (link["photo_id"],))

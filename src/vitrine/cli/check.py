@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
@@ -48,15 +50,23 @@ def _show(report: "Report") -> None:
     else:
         output.stdout.print("Nothing found.")
     for one in found:
-        _line(f"{one.code}:")
+        _line(f"{one.code}: {one.remedy}" if one.remedy else f"{one.code}:")
         for finding in one.first[:_FIRST]:
-            _line(f"  {finding.message}")
+            seen = report.seen[finding]
+            _line(seen.statement if one.remedy else seen.message, indent=2)
         if one.count > _FIRST:
-            _line(f"  … and {one.count - _FIRST:,} more")
+            _line(f"… and {one.count - _FIRST:,} more", indent=2)
     for code, reason in report.not_run.items():
         _line(f"{code} not run: {reason}")
 
 
-def _line(text: str) -> None:
-    """Names and cells come from strangers: neither their markup nor control characters reach the terminal."""
-    output.stdout.print("".join(c if c.isprintable() else "\ufffd" for c in text), markup=False)
+def _line(text: str, *, indent: int = 0) -> None:
+    """One line, which a terminal breaks between words and a pipe gets whole.
+
+    Names and cells come from strangers: neither their markup nor control characters reach the terminal.
+    """
+    shown = Text("".join(c if c.isprintable() else "\ufffd" for c in text))
+    if output.stdout.is_terminal:
+        output.stdout.print(Padding(shown, (0, 0, 0, indent), expand=False), soft_wrap=False)
+    else:
+        output.stdout.print(Text(" " * indent) + shown)

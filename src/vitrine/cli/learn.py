@@ -17,7 +17,10 @@ ModelId = Annotated[str | None, typer.Option("--model", help="Model id; by defau
 
 
 def train(
-    attribute: Annotated[list[str] | None, typer.Option("--attribute", help="Learn only this; repeatable.")] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", help="Learn only this anew; the others keep the champion's heads. Repeatable."),
+    ] = None,
     workspace: Folder = Path("."),
     as_json: AsJson = False,
 ) -> None:

@@ -59,6 +59,11 @@ class ColorShape:
         """Length of a vector."""
         return self.blocks[-1].stop
 
+    @property
+    def side(self) -> int:
+        """The shortest side in pixels that is of use."""
+        return _FINE_SIDE
+
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> Floats:
         """Vectors (n, dim) of RGB images of any sizes."""
         vectors = np.empty((len(images), self.dim), np.float32)

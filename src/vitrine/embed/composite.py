@@ -61,6 +61,11 @@ class Composite:
         """Length of a vector."""
         return self.blocks[-1].stop
 
+    @property
+    def side(self) -> int:
+        """The shortest side in pixels that is of use to the most demanding part."""
+        return max(part.side for part in self.parts)
+
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Vectors (n, dim) of RGB images of any sizes."""
         # side by side: a network leaves the interpreter free while it computes

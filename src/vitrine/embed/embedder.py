@@ -53,6 +53,11 @@ class Embedder(Protocol):
         """Length of a vector."""
         ...
 
+    @property
+    def side(self) -> int:
+        """The shortest side in pixels that is of use: a large photo may be decoded down to that."""
+        ...
+
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Vectors (n, dim) of RGB images (height, width, 3) of any sizes; row i belongs to image i."""
         ...

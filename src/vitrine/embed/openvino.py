@@ -121,6 +121,11 @@ class OpenVino:
         """Length of a vector."""
         return self.blocks[-1].stop
 
+    @property
+    def side(self) -> int:
+        """The shortest side in pixels that is of use."""
+        return self.preprocessing.size
+
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Vectors (n, dim) of RGB images of any sizes."""
         views = 2 if self.mirror else 1

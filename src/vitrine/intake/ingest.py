@@ -19,7 +19,6 @@ from vitrine.intake.clean import Cleaning, clean
 from vitrine.intake.items import Item, Items, PhotoPath, Problem
 from vitrine.intake.labels import TABLE, current_labels
 from vitrine.intake.measure import measure
-from vitrine.intake.photo import read_photo
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.twins import fingerprint
 from vitrine.records import Label, Photo, Product, ProductPhoto, Quarantined, now
@@ -196,8 +195,7 @@ def ingest(
 def describe_photo(data: bytes, cleaning: Cleaning) -> tuple[Photo, bytes]:
     """Clean and measure a photo: its record and the cleaned JPEG. Raises UnreadablePhoto."""
     cleaned = clean(data, cleaning)
-    picture = read_photo(cleaned.data).image
-    contrast, sharpness = measure(picture)
+    contrast, sharpness = measure(cleaned.image)
     photo = Photo(
         photo_id=hashlib.sha256(data).hexdigest(),
         cleaning_id=cleaning.contract_id,
@@ -210,7 +208,7 @@ def describe_photo(data: bytes, cleaning: Cleaning) -> tuple[Photo, bytes]:
         steps=" ".join(cleaned.steps),
         contrast=contrast,
         sharpness=sharpness,
-        fingerprint=fingerprint(np.asarray(picture)).to_bytes(),
+        fingerprint=fingerprint(np.asarray(cleaned.image)).to_bytes(),
         compared=False,
         added_at=now(),
     )

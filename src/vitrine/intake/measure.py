@@ -35,5 +35,5 @@ def measure(image: Image.Image) -> tuple[float, float]:
 
 def _gray(image: Image.Image) -> NDArray[np.uint8]:
     small = image.convert("L")
-    small.thumbnail((256, 256), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small.thumbnail((256, 256), Image.Resampling.BILINEAR, reducing_gap=1.0)
     return np.asarray(small)

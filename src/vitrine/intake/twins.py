@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 from scipy.fft import dctn
 from scipy.ndimage import convolve1d, uniform_filter
 
@@ -142,12 +142,16 @@ def _background(image: Bytes) -> NDArray[np.float64]:
 
 
 def _foreground(image: Bytes, background: NDArray[np.float64]) -> FloatArray:
-    # Soft, so that a little noise or another JPEG quality does not switch pixels on and off.
-    levels = np.arange(256, dtype=np.float32)
-    red, green, blue = (np.abs(levels - background[c])[image[:, :, c]] for c in range(3))
-    distance = np.maximum(np.maximum(red, green), blue)
-    mask: FloatArray = np.clip((distance - 8) / 32, 0, 1).astype(np.float32)
+    picture = Image.fromarray(image)
+    plain = Image.new("RGB", picture.size, tuple(round(level) for level in background.tolist()))
+    red, green, blue = ImageChops.difference(picture, plain).split()
+    distance = np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
+    mask: FloatArray = _SOFT[distance]
     return mask if mask.mean() > 0.004 else np.ones_like(mask)
+
+
+# Soft, so that a little noise or another JPEG quality does not switch pixels on and off.
+_SOFT = np.clip((np.arange(256, dtype=np.float32) - 8) / 32, 0, 1)
 
 
 def _window(mask: FloatArray) -> tuple[float, float, float, float]:

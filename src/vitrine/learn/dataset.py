@@ -15,16 +15,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vitrine.errors import InputError, NotFound
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, spoken_labels
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.split import check_no_crossing, split, style_key
-from vitrine.records import Label, Move, check_table
+from vitrine.records import Move
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.stores.whole import whole
 from vitrine.taxonomy import Taxonomy
 
-_LABEL_KEY = ("sku", "attribute", "value", "source", "batch")
 _FIXED = ("sku", "family_id", "part", "style", "photo_ids")
 
 
@@ -72,8 +71,7 @@ def freeze(catalog: Catalog, taxonomy: Taxonomy, folder: Path, *, salt: str = ""
     with catalog.transaction() as connection:
         catalog.put(schema.members, placed.members.to_pylist(), connection=connection)
         catalog.add(schema.moves, placed.moves, connection=connection)
-    labels = check_table(catalog.read(schema.labels), Label, key=_LABEL_KEY, where="labels")
-    table = snapshot(products, links, placed.members, labels, taxonomy)
+    table = snapshot(products, links, placed.members, spoken_labels(catalog), taxonomy)
     return _write(table, taxonomy.id, folder, placed.moves)
 
 
@@ -105,11 +103,16 @@ def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.
     return pa.Table.from_pylist(rows, schema=_schema(taxonomy))
 
 
+def is_color(attribute: str) -> bool:
+    """Whether an attribute tells colorways apart, by its name."""
+    return "color" in attribute.lower() or "colour" in attribute.lower()
+
+
 def color_words(taxonomy: Taxonomy) -> list[str]:
     """The words that tell colorways apart: every spelling of the values of the attributes that are colors."""
     words: set[str] = set()
     for attribute in taxonomy.attributes.values():
-        if "color" in attribute.name.lower() or "colour" in attribute.name.lower():
+        if is_color(attribute.name):
             for value in attribute.values:
                 words |= {value, *attribute.value_names.get(value, {}).values(), *attribute.synonyms.get(value, ())}
     return sorted(words)

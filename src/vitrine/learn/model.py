@@ -14,6 +14,7 @@ from vitrine.errors import NotFound, Refused, StorageError
 from vitrine.learn.calibrate import Calibrator
 from vitrine.learn.certify import Certificate
 from vitrine.learn.head import Classifier
+from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.predictor import Predictor
 from vitrine.learn.projection import Projection
 from vitrine.taxonomy import Taxonomy
@@ -78,8 +79,11 @@ class Model:
             )
 
 
-def save(model: Model, folder: Path) -> Path:
-    """Write the model under `folder/<model_id>`, whole or not at all; a model that is there already is left alone."""
+def save(model: Model, learnt: Mapping[str, Learnt], folder: Path) -> Path:
+    """Write the model and what its heads learnt under `folder/<model_id>`, whole or not at all.
+
+    A model that is there already is left alone.
+    """
     final = folder / model.model_id
     if (final / _MANIFEST).exists():
         return final
@@ -90,6 +94,7 @@ def save(model: Model, folder: Path) -> Path:
         model.predictor.projection.save(temporary / "projection")
         for name, classifier in model.predictor.classifiers.items():
             classifier.save(temporary / "heads" / _folder_name(name))
+            learnt[name].save_answers(temporary / "heads" / _folder_name(name))
         # written last: its presence means the model is whole
         (temporary / _MANIFEST).write_text(json.dumps(_manifest(model), ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(temporary, final)
@@ -102,9 +107,7 @@ def save(model: Model, folder: Path) -> Path:
 def load(model_id: str, folder: Path, taxonomy: Taxonomy) -> Model:
     """Read a model; NotFound when it is not there, Refused when the taxonomy has changed since it was trained."""
     path = folder / model_id
-    if not (path / _MANIFEST).is_file():
-        raise NotFound(f"model {model_id} is not in {folder}", hint="vitrine models lists those that are")
-    data = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+    data = _read_manifest(path)
     if data["taxonomy_id"] != taxonomy.id:
         raise Refused(
             f"model {model_id} was trained on taxonomy {data['taxonomy_id']}, taxonomy.toml is now {taxonomy.id}",
@@ -122,6 +125,29 @@ def load(model_id: str, folder: Path, taxonomy: Taxonomy) -> Model:
         product=Certificate.from_json(data["product"]) if data["product"] else None,
         reports=data["reports"],
     )
+
+
+def load_basis(model_id: str, folder: Path) -> Basis:
+    """What a model's heads learnt, to train another one on; NotFound when it is not there.
+
+    The taxonomy may have changed since: `Basis.kept` says which heads still fit it.
+    """
+    path = folder / model_id
+    data = _read_manifest(path)
+    learnt = {
+        name: Learnt.load(
+            path / "heads" / _folder_name(name), Calibrator.from_json(head["calibrator"]), data["reports"][name]
+        )
+        for name, head in data["heads"].items()
+    }
+    return Basis(model_id, Projection.load(path / "projection"), learnt)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not (path / _MANIFEST).is_file():
+        raise NotFound(f"model {path.name} is not in {path.parent}", hint="vitrine models lists those that are")
+    data: dict[str, Any] = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+    return data
 
 
 def _manifest(model: Model) -> dict[str, Any]:

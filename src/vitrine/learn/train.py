@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from vitrine.config import LearnSettings
 from vitrine.errors import InputError
 from vitrine.learn.answers import ANSWERS, WHOLE_PRODUCT, whole_products
-from vitrine.learn.calibrate import Calibrator, fit_calibrator
+from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.certify import Certificate, certify, certify_values
 from vitrine.learn.dataset import Dataset
 from vitrine.learn.grammar import Decoded
-from vitrine.learn.head import Fitted, fit_classifier
+from vitrine.learn.head import fit_classifier
+from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.model import Certificates, Model
 from vitrine.learn.predictor import Predictor
 from vitrine.learn.projection import Projection, fit_projection
@@ -34,9 +35,13 @@ _PROJECTION_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained model, why some attributes are not in it, and the out-of-fold probabilities it was certified with."""
+    """A trained model, what its heads learnt, why some attributes are not in it, and what it was certified with.
+
+    `out_of_fold` holds, per attribute, calibrated probabilities (train rows, values).
+    """
 
     model: Model
+    learnt: Mapping[str, Learnt]
     left_out: Mapping[str, str]
     out_of_fold: Mapping[str, NDArray[np.float64]]
 
@@ -50,11 +55,14 @@ def train(
     blocks: Sequence[tuple[int, int]],
     settings: LearnSettings,
     attributes: Sequence[str] | None = None,
+    basis: Basis | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Trained:
     """Learn every attribute (or those named) of `dataset`; `take(rows)` gives the fused vectors (n, dim) of its rows.
 
-    Raises InputError when no attribute has two values with enough labelled products in the train part.
+    With a `basis` the other attributes keep the heads they have there, and all read its projection; everything is
+    certified anew, because all heads decide together. Raises InputError when no attribute has two values with enough
+    labelled products in the train part.
     """
     names = list(attributes or taxonomy.attributes)
     for name in names:
@@ -64,17 +72,23 @@ def train(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError(f"nothing to learn ({reasons})", hint="label more products, or lower [learn] min_rows")
     train_rows, calibrate_rows = (np.flatnonzero(dataset.parts == part) for part in ("train", "calibrate"))
-    projection = fit_projection(take(_some(train_rows, settings.seed)), embedder_id=embedder_id, blocks=blocks)
+    if basis is None:
+        learnt: dict[str, Learnt] = {}
+        projection = fit_projection(take(_some(train_rows, settings.seed)), embedder_id=embedder_id, blocks=blocks)
+    else:
+        learnt, lost = basis.kept(taxonomy, names)
+        left_out |= lost
+        projection = basis.projection
     projected = project(projection, train_rows, take)
-    fitted: dict[str, Fitted] = {}
     for done, (name, values) in enumerate(known.items()):
         on_progress(done, len(known) + 1)
-        fitted[name] = fit_head(dataset, train_rows, projected, name, values, projection.id, settings)
+        learnt[name] = learn_attribute(dataset, train_rows, projected, name, values, projection.id, settings)
     on_progress(len(known), len(known) + 1)
-    classifiers = {name: fit.classifier for name, fit in fitted.items()}
-    calibrators = {name: _calibrator(dataset, train_rows, name, fit) for name, fit in fitted.items()}
+    learnt = {name: learnt[name] for name in taxonomy.attributes if name in learnt}
+    classifiers = {name: one.classifier for name, one in learnt.items()}
+    calibrators = {name: one.calibrator for name, one in learnt.items()}
     predictor = Predictor.build(projection, classifiers, calibrators, taxonomy)
-    out_of_fold = _out_of_fold(dataset, train_rows, projected, predictor, fitted)
+    out_of_fold = _out_of_fold(dataset, train_rows, projected, predictor, learnt)
     certificates, product = _certify(dataset, train_rows, calibrate_rows, predictor, out_of_fold, take, settings)
     model = Model(
         dataset_id=dataset.dataset_id,
@@ -83,10 +97,10 @@ def train(
         predictor=predictor,
         certificates=certificates,
         product=product,
-        reports={name: [one.as_dict() for one in fit.report] for name, fit in fitted.items()},
+        reports={name: list(one.report) for name, one in learnt.items()},
     )
     on_progress(len(known) + 1, len(known) + 1)
-    return Trained(model, left_out, out_of_fold)
+    return Trained(model, learnt, left_out, out_of_fold)
 
 
 def learnable(
@@ -126,7 +140,7 @@ def project(projection: Projection, rows: NDArray[np.intp], take: Take) -> Vecto
     return np.concatenate(chunks) if chunks else np.zeros((0, 0), dtype=np.float32)
 
 
-def fit_head(
+def learn_attribute(
     dataset: Dataset,
     train_rows: NDArray[np.intp],
     projected: Vectors,
@@ -134,22 +148,27 @@ def fit_head(
     values: tuple[str, ...],
     projection_id: str,
     settings: LearnSettings,
-) -> Fitted:
-    """One attribute's classifier from the labelled train rows whose value is learnable."""
+) -> Learnt:
+    """One attribute's classifier and calibrator from the labelled train rows whose value is learnable."""
     labels = np.array(dataset.strings(name))[train_rows]
     usable = np.flatnonzero(np.isin(labels, values))
-    families = np.array(dataset.strings("family_id"))[train_rows]
-    return fit_classifier(
+    families = np.array(dataset.strings("family_id"))[train_rows][usable].tolist()
+    y = np.searchsorted(np.array(values), labels[usable])
+    fitted = fit_classifier(
         projected[usable],
-        np.searchsorted(np.array(values), labels[usable]),
+        y,
         values,
-        families[usable].tolist(),
+        families,
         attribute=name,
         projection_id=projection_id,
         kind=settings.head,
         seed=settings.seed,
         threads=settings.threads or os.cpu_count() or 1,
     )
+    calibrator = fit_calibrator(fitted.oof_log_proba, y, families)
+    skus = np.array(dataset.skus)[train_rows][usable].tolist()
+    report = tuple(one.as_dict() for one in fitted.report)
+    return Learnt(fitted.classifier, calibrator, report, tuple(skus), fitted.oof_log_proba)
 
 
 def answers(dataset: Dataset, rows: NDArray[np.intp], name: str, decoded: Decoded, values: Sequence[str]) -> pa.Table:
@@ -169,27 +188,20 @@ def answers(dataset: Dataset, rows: NDArray[np.intp], name: str, decoded: Decode
     )
 
 
-def _calibrator(dataset: Dataset, train_rows: NDArray[np.intp], name: str, fit: Fitted) -> Calibrator:
-    labels = np.array(dataset.strings(name))[train_rows]
-    values = np.array(fit.classifier.values)
-    usable = np.flatnonzero(np.isin(labels, values))
-    families = np.array(dataset.strings("family_id"))[train_rows][usable]
-    return fit_calibrator(fit.oof_log_proba, np.searchsorted(values, labels[usable]), families.tolist())
-
-
 def _out_of_fold(
     dataset: Dataset,
     train_rows: NDArray[np.intp],
     projected: Vectors,
     predictor: Predictor,
-    fitted: Mapping[str, Fitted],
+    learnt: Mapping[str, Learnt],
 ) -> dict[str, NDArray[np.float64]]:
     """Per head, calibrated probabilities of every train row by a classifier that has not seen the row's label."""
     proba = predictor.probabilities(projected)
-    for name, fit in fitted.items():
-        labels = np.array(dataset.strings(name))[train_rows]
-        usable = np.flatnonzero(np.isin(labels, fit.classifier.values))
-        proba[name][usable] = predictor.calibrators[name].apply(fit.oof_log_proba)
+    row_of = {sku: row for row, sku in enumerate(np.array(dataset.skus)[train_rows].tolist())}
+    for name, one in learnt.items():
+        rows = np.array([row_of.get(sku, -1) for sku in one.skus])
+        here = rows >= 0
+        proba[name][rows[here]] = one.calibrator.apply(one.oof_log_proba[here])
     return proba
 
 

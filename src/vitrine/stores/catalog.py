@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from vitrine.errors import MissingPart, StorageError
 
 Row = Mapping[str, Any]
 _CHUNK = 2_000
+_MIGRATION_LOCK = 0x76_69_74_72
 
 
 class Catalog:
@@ -28,13 +30,23 @@ class Catalog:
         """Open the database at an SQLAlchemy `url`, creating or migrating it as needed."""
         self.url = url
         self._engine = _engine(url)
+        self._turns = Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
         with self._failures():
             _migrate(self._engine)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """All or nothing: what is written inside is there after the block, or none of it is."""
-        with self._failures(), _writing(self._engine) as connection:
+        """All or nothing: what is written inside is there after the block, or none of it is.
+
+        SQLite has one writer at a time, and one that waits looks again in ever longer intervals; threads take turns here.
+        """
+        with self._turns, self._failures(), _writing(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for several reads that belong together; it takes no lock."""
+        with self._failures(), self._engine.connect() as connection:
             yield connection
 
     def add(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
@@ -44,6 +56,11 @@ class Catalog:
     def put(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
         """Insert records or mappings, replacing those with the same key; returns how many were written."""
         return self._write(table, rows, connection, replace=True)
+
+    def lock(self, table: sa.Table, connection: sa.Connection) -> None:
+        """Let nobody else write to `table` until the transaction ends; in SQLite nobody else writes anyway."""
+        if self._engine.dialect.name == "postgresql":
+            connection.execute(sa.text(f'LOCK TABLE "{table.name}" IN EXCLUSIVE MODE'))
 
     def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
         """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
@@ -72,7 +89,7 @@ class Catalog:
         iterator = iter(rows)
         written = 0
         while chunk := [_mapping(row) for row in islice(iterator, _CHUNK)]:
-            written += connection.execute(statement, chunk).rowcount
+            written += connection.execute(statement, chunk, execution_options={"preserve_rowcount": True}).rowcount
         return written
 
     @contextmanager
@@ -107,9 +124,8 @@ def _engine(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise MissingPart(f"catalog URL '{url}' cannot be used: {error}", hint="sqlite:///path/to/file") from None
     except ModuleNotFoundError as error:
-        raise MissingPart(
-            f"the database driver {error.name} is not installed", hint=f"pip install {error.name}"
-        ) from None
+        extra = "'vitrine[postgres]'" if error.name == "psycopg" else error.name
+        raise MissingPart(f"the database driver {error.name} is not installed", hint=f"pip install {extra}") from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -142,6 +158,8 @@ def _migrate(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with _writing(engine) as connection:
+        if engine.dialect.name == "postgresql":  # several processes may open a new catalog at once
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -169,6 +187,8 @@ def _batch(rows: Sequence[Sequence[Any]], fields: list[pa.Field]) -> pa.RecordBa
 
 
 def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
+    if isinstance(kind, sa.TypeDecorator):
+        return _arrow_type(kind.impl_instance)
     if isinstance(kind, sa.Boolean):
         return pa.bool_()
     if isinstance(kind, sa.Integer):

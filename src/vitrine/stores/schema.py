@@ -1,10 +1,13 @@
 """The catalog's tables; Alembic's migrations create them, the records in `vitrine.records` fill them."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import (
     Boolean,
     Column,
     Date,
     DateTime,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -14,13 +17,29 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
 
 metadata = MetaData()
 
 
-def _moment(name: str) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=False)
+class Moment(TypeDecorator[datetime]):
+    """A point in time: UTC goes in and comes out, also where the database keeps no time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Any aware time as UTC."""
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite gives what it was given without its zone, PostgreSQL in the zone of the session."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+def _moment(name: str) -> Column[datetime]:
+    return Column(name, Moment, nullable=False)
 
 
 products = Table(
@@ -113,7 +132,7 @@ moves = Table(
     Column("from_part", String, primary_key=True),
     Column("to_part", String, primary_key=True),
     Column("reason", Text, nullable=False),
-    Column("moved_at", DateTime(timezone=True), primary_key=True),
+    Column("moved_at", Moment, primary_key=True),
 )
 
 models = Table(
@@ -144,7 +163,7 @@ test_uses = Table(
     metadata,
     Column("model_id", String, primary_key=True),
     Column("dataset_id", String, primary_key=True),
-    Column("used_at", DateTime(timezone=True), primary_key=True),
+    Column("used_at", Moment, primary_key=True),
 )
 
 predictions = Table(
@@ -175,4 +194,149 @@ scores = Table(
     Column("reasons", Text, nullable=False),
     _moment("scored_at"),
     Index("ix_scores_seller", "seller_id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String, primary_key=True),
+    Column("sku", String, ForeignKey("products.sku"), nullable=False),
+    Column("attribute", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("value", String),
+    Column("comment", Text),
+    Column("author", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("batch_id", String, nullable=False, index=True),
+    Column("predicted_value", String),
+    Column("predicted_confidence", Float),
+    Column("head_id", String),
+    Column("blind", Boolean, nullable=False),
+    Column("undoes", String),
+    Column("holds", String),
+    _moment("decided_at"),
+    Index("ix_decisions_item", "sku", "attribute", "version", unique=True),
+    Index("ix_decisions_undoes", "undoes", unique=True),
+    Index("ix_decisions_author", "author", "decided_at"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("head_id", String),
+    Column("reason", String, nullable=False),
+    Column("turn", Integer),
+    Column("place", Integer, nullable=False),
+    Column("not_for", String),
+    Column("worth", Float, nullable=False),
+    Column("family_size", Integer, nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Index("ix_queue_attribute_turn", "attribute", "turn", "place"),
+    Index("ix_queue_turn", "turn", "place"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("sku", String, primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("token", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("head_id", String),
+    Column("blind", Boolean, nullable=False),
+    _moment("expires_at"),
+)
+
+audit_rounds = Table(
+    "audit_rounds",
+    metadata,
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, ForeignKey("models.model_id"), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("head_id", String, nullable=False),
+    Column("allowed", Float, nullable=False),
+    Column("risk", Float, nullable=False),
+    Column("salt", String, nullable=False),
+    _moment("began_at"),
+    Column("stopped_at", Moment),
+    Index("ix_audit_rounds_number", "attribute", "number", unique=True),
+)
+
+audit_cohorts = Table(
+    "audit_cohorts",
+    metadata,
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    _moment("until"),
+    Column("probability", Float, nullable=False),
+)
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("cohort", Integer, nullable=False),
+    Column("value", String, nullable=False),
+    _moment("drawn_at"),
+    Index("ix_audits_round", "attribute", "model_id"),
+)
+
+recalls = Table(
+    "recalls",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("attribute", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("value", String, nullable=False),
+    _moment("recalled_at"),
+    Index("ix_recalls_round", "attribute", "model_id"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("password_hash", Text),
+    Column("role", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("active", Boolean, nullable=False),
+    _moment("added_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", String(64), primary_key=True),
+    Column("person", String, ForeignKey("people.name"), nullable=False, index=True),
+    _moment("started_at"),
+    _moment("expires_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("owner", String, ForeignKey("people.name"), nullable=False, index=True),
+    Column("scopes", String, nullable=False),
+    Column("expires_at", Moment),
+    _moment("added_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("body", Text, nullable=False),
+    _moment("happened_at"),
+    Index("ix_events_subject", "kind", "subject", "position"),
 )

@@ -1,0 +1,99 @@
+"""`vitrine serve`: the desk in a browser."""
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitrine.cli import output
+from vitrine.cli.options import AsJson, Folder
+from vitrine.errors import Refused
+
+if TYPE_CHECKING:
+    from vitrine.web.auth import Access
+    from vitrine.workspace import Workspace
+
+
+def serve(
+    workspace: Folder = Path("."),
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; any but this machine's needs accounts.")
+    ] = ("127.0.0.1"),
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8300,
+    as_json: AsJson = False,
+) -> None:
+    """Open the desk in a browser: curate, search the catalog, compare models.
+
+    On this machine it prints a link that works once. Any other address demands accounts: [dim]vitrine users add[/].
+    """
+    import vitrine
+
+    opened = vitrine.open(workspace)
+    access = how_people_come_in(opened, host, port)
+    _run(opened, access, host, port, as_json)
+
+
+def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access":
+    """By link on this machine alone, else by accounts; Refused when there is no account that could manage it."""
+    from vitrine.web.auth import Access
+    from vitrine.web.people import people
+
+    cookie = f"vitrine-{port}"  # browsers do not keep the cookies of two ports apart
+    if _is_this_machine(host):
+        return Access(by_link=True, cookie=cookie)
+    if not any(person.active and person.has_password and person.may("admin") for person in people(workspace.catalog)):
+        raise Refused(
+            f"listening on {host} lets others in, and there is no administrator with a password yet",
+            hint="vitrine users add NAME --role admin",
+        )
+    return Access(by_link=False, cookie=cookie)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _run(workspace: "Workspace", access: "Access", host: str, port: int, as_json: bool) -> None:
+    import socket
+
+    import uvicorn
+
+    from vitrine.errors import MissingPart
+    from vitrine.web.app import create_app
+    from vitrine.web.guard import log_to_stderr
+
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise MissingPart(
+            f"{host}:{port} cannot be listened on: {error.strerror}", hint="choose another with --port"
+        ) from error
+    taken = listener.getsockname()[1]
+    app = create_app(workspace, access)
+    shown = f"[{host}]" if ":" in host else host
+    link = f"http://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
+    if as_json:
+        output.show_json({"url": link, "by_link": access.by_link})
+    else:
+        _tell(link, access.by_link)
+    log_to_stderr()
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _tell(link: str, by_link: bool) -> None:
+    if by_link:
+        output.say(f"The desk is open. This link works once:\n\n  {link}\n\nCtrl-C closes it.")
+    else:
+        output.say(
+            f"The desk is open at {link}\nPasswords and cookies go over this connection as they are: put TLS before it "
+            "(docs/guides/server.md).\nCtrl-C closes it."
+        )

@@ -1,0 +1,1 @@
+"""The desk: people decide, each question once, and where it matters most."""

@@ -1,0 +1,194 @@
+"""Fill the queue: which predictions people are asked about, in the order of what an answer is worth.
+
+The worth of a question is how uncertain the answer is, times the family it speaks for, times the product's business
+weight. Look-alikes teach little twice: the n-th question of a cluster and predicted value counts 1/n, the greedy order
+of a gain that grows with the logarithm of what is known there, and two of a cluster do not follow each other where that
+can be helped.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from vitrine.classify import PUBLISHED
+from vitrine.desk import journal, queue
+from vitrine.desk.journal import Pair
+from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
+from vitrine.intake.labels import current_labels
+from vitrine.learn.promote import champion_of
+from vitrine.records import Decision
+from vitrine.stores import schema
+from vitrine.stores.catalog import Catalog
+from vitrine.taxonomy import Taxonomy
+
+BLIND_SHARE = 0.05
+RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % in a small one
+SURE = 0.9
+CONTRADICTED = 0.2  # of the neighbors agree
+LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
+
+Question = dict[str, Any]
+
+
+def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = None) -> int:
+    """Replace the queue by the questions that the champion's predictions leave; returns how many are open.
+
+    What is published is asked only where it stands out: a rare value, or a confident answer that `look_alikes`
+    contradict; what a table says already, only where the prediction says otherwise. What people have decided stays
+    decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
+    is left.
+    """
+    predictions, members, labels = _known(catalog, taxonomy)
+    questions = rank(predictions, members, labels, look_alikes)
+    with catalog.transaction() as connection:
+        catalog.lock(schema.queue, connection)
+        rows = list(_in_line(questions, journal.every_entry(connection)))
+        connection.execute(sa.delete(schema.queue))
+        catalog.add(schema.queue, rows, connection=connection)
+    return sum(row["turn"] is not None for row in rows)
+
+
+def rank(
+    predictions: pa.Table, members: pa.Table, labels: pa.Table, look_alikes: LookAlikes | None
+) -> Iterator[Question]:
+    """The questions that predictions leave, the one most worth asking first.
+
+    `predictions` has the columns sku, attribute, head_id, value, confidence, decision; `members` sku, family_id;
+    `labels` sku, attribute, value: what is known already. A question has sku, attribute, head_id, reason, worth,
+    family_size and cluster.
+    """
+    alike = look_alikes.clusters if look_alikes else {}
+    with duckdb.connect() as connection:
+        connection.register("predictions", predictions)
+        connection.register("members", members)
+        connection.register("labelled", labels)
+        connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
+        connection.register("agreeing", agreement(predictions, members, look_alikes))
+        ranked = connection.sql(_RANKED).to_arrow_table()
+    return spread(question for batch in ranked.to_batches(max_chunksize=50_000) for question in batch.to_pylist())
+
+
+def spread(questions: Iterable[Question]) -> Iterator[Question]:
+    """The same questions, but of one attribute no two of a cluster in a row as long as another one is there."""
+    waiting: dict[str, deque[Question]] = {}
+    last: dict[str, int] = {}
+    for question in questions:
+        name = question["attribute"]
+        if question["cluster"] == last.get(name):
+            waiting.setdefault(name, deque()).append(question)
+            continue
+        yield question
+        last[name] = question["cluster"]
+        held = waiting.get(name)
+        if held and held[0]["cluster"] != last[name]:
+            last[name] = held[0]["cluster"]
+            yield held.popleft()
+    for held in waiting.values():
+        yield from held
+
+
+def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The champion's predictions, the families, and what tables say without contradicting themselves."""
+    table = schema.predictions
+    columns = [table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence", "decision")]
+    wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
+    predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
+    labels = current_labels(catalog.read(schema.labels))
+    return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
+
+
+def agreement(predictions: pa.Table, members: pa.Table, look_alikes: LookAlikes | None) -> pa.Table:
+    """Columns sku, attribute, agreement: the share of the product's neighbors that have the same prediction, 0..1."""
+    tables = [pa.table({"sku": pa.array([], pa.string()), "attribute": pa.array([], pa.string()), "agreement": []})]
+    if look_alikes is not None and len(look_alikes.skus) > NEIGHBORS:
+        families = dict(zip(*(members.column(name).to_pylist() for name in ("sku", "family_id")), strict=True))
+        groups = np.unique([families.get(sku, sku) for sku in look_alikes.skus], return_inverse=True)[1]
+        near = look_alikes.neighbors(groups)
+        for name in predictions.column("attribute").unique().to_pylist():
+            tables.append(
+                _agreement(name, predictions.filter(pc.equal(predictions["attribute"], name)), look_alikes, near)
+            )
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _agreement(name: str, predictions: pa.Table, look_alikes: LookAlikes, near: NDArray[np.int64]) -> pa.Table:
+    skus = predictions.column("sku").to_pylist()
+    known = [i for i, sku in enumerate(skus) if sku in look_alikes.rows]
+    rows = np.array([look_alikes.rows[skus[i]] for i in known], np.int64)
+    said = np.full(len(look_alikes.skus) + 1, -1)  # the last place is that of "no neighbor"
+    values = np.unique(predictions.column("value").to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
+    said[rows] = values[known]
+    around = said[near[rows]]
+    same = ((around == said[rows][:, None]) & (around >= 0)).sum(axis=1) / np.maximum((around >= 0).sum(axis=1), 1)
+    alone = (around >= 0).sum(axis=1) == 0
+    columns = {
+        "sku": [skus[i] for i in known],
+        "attribute": [name] * len(known),
+        "agreement": np.where(alone, 1.0, same),
+    }
+    return pa.table(columns)
+
+
+_RANKED = f"""
+with known as (
+    select p.*, l.value as label, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
+           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster,
+           count(*) over (partition by p.attribute, p.value) as with_value,
+           count(*) over (partition by p.attribute) as in_all
+    from predictions p left join members m using (sku) left join alike a using (sku)
+    left join agreeing g using (sku, attribute) left join labelled l using (sku, attribute)
+), reasoned as (
+    select *, case when label is not null then '{queue.AGAINST_LABEL}'
+                   when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
+                   when confidence >= {SURE} and agreement < {CONTRADICTED} then '{queue.OUTLIER}'
+                   else '{queue.UNCERTAIN}' end as reason
+    from known
+), asked as (
+    select *, count(*) over (partition by attribute, family) as family_size,
+           case when label is not null then {LABEL_DOUBTED} * confidence
+                when reason = '{queue.OUTLIER}' then greatest(1 - confidence, (1 - agreement) / 2)
+                else 1 - confidence end as doubt
+    from reasoned
+    where case when label is null then decision <> '{PUBLISHED}' or reason <> '{queue.UNCERTAIN}' else label <> value end
+), worth as (
+    select *, doubt * case when row_number() over (partition by attribute, family order by doubt desc, sku) = 1
+                           then family_size else 1 end as worth
+    from asked
+), discounted as (
+    select *, worth / row_number() over (partition by attribute, cluster, value order by worth desc, sku) as gain
+    from worth
+)
+select sku, attribute, head_id, reason, worth, family_size, cluster from discounted order by gain desc, sku, attribute
+"""
+
+
+def _in_line(questions: Iterable[Question], entered: Mapping[Pair, list[Decision]]) -> Iterator[dict[str, Any]]:
+    """Rows of the queue: the machine's questions as decisions leave them, and those that people ask for again."""
+    people = {pair: alive for pair, entries in entered.items() if (alive := journal.live(entries))}
+    for place, question in enumerate(questions, 1):
+        pair = question["sku"], question["attribute"]
+        turn, not_for = journal.turn_after(people.pop(pair, ()))
+        yield {
+            "sku": pair[0],
+            "attribute": pair[1],
+            "head_id": question["head_id"],
+            "reason": question["reason"],
+            "turn": turn,
+            "place": place,
+            "not_for": not_for,
+            "worth": question["worth"],
+            "family_size": question["family_size"],
+            "blind": journal.coin("blind", *pair, BLIND_SHARE),
+        }
+    for alive in people.values():
+        asked = queue.asked_by_people(alive)
+        if asked:
+            yield asdict(asked)

@@ -1,0 +1,146 @@
+"""Which products look alike: all of them in a small space, in clusters, with the nearest ones of each.
+
+The space has the leading principal components of the embeddings, so that a scan of 120,000 products takes milliseconds.
+It orders the queue, finds answers that stand out from their neighbors, and shows curators the nearest products.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import MiniBatchKMeans
+
+from vitrine.errors import InputError, NotFound, StorageError
+from vitrine.learn.fuse import PhotoVectors, fuse
+from vitrine.learn.projection import fit_projection
+from vitrine.stores.whole import whole
+
+COLUMNS = 64
+NEIGHBORS = 10
+_PER_CLUSTER = 100
+_NEAR_CLUSTERS = 4
+_MOST_FITTED = 20_000
+_AT_ONCE = 4_096
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class LookAlikes:
+    """n products: `vectors` (n, columns) of length one, and the `cluster` (n,) each is in."""
+
+    skus: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    cluster: NDArray[np.int64]
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """sku → row."""
+        return {sku: row for row, sku in enumerate(self.skus)}
+
+    @property
+    def clusters(self) -> dict[str, int]:
+        """sku → cluster."""
+        return dict(zip(self.skus, self.cluster.tolist(), strict=True))
+
+    def nearest(self, sku: str, count: int) -> list[tuple[str, float]]:
+        """The `count` products most like this one, nearest first, each with its cosine similarity in -1..1."""
+        row = self.rows.get(sku)
+        if row is None:
+            raise NotFound(f"product {sku[:80]!r} has no vectors", hint="vitrine classify embeds its photos")
+        similarity = self.vectors @ self.vectors[row]
+        similarity[row] = -np.inf
+        count = min(count, len(self.skus) - 1)
+        best = np.argpartition(-similarity, count - 1)[:count] if count else np.array([], np.intp)
+        best = best[np.lexsort((best, -similarity[best]))]
+        return [(self.skus[i], float(similarity[i])) for i in best]
+
+    def neighbors(self, groups: NDArray[np.int64], count: int = NEIGHBORS) -> NDArray[np.int64]:
+        """(n, count) rows of each product's nearest ones of other groups, -1 where there are fewer.
+
+        `groups` (n,) is the family of each: a product's twins would only repeat it. Looked for in the nearest clusters.
+        """
+        found = np.full((len(self.skus), count), -1, np.int64)
+        for members, candidates in self._neighborhoods():
+            similarity = self.vectors[members] @ self.vectors[candidates].T
+            similarity[groups[members][:, None] == groups[candidates][None, :]] = -np.inf
+            some = min(count, len(candidates))
+            best = np.argpartition(-similarity, some - 1, axis=1)[:, :some]
+            known = np.isfinite(np.take_along_axis(similarity, best, axis=1))
+            found[members[:, None], np.arange(some)[None, :]] = np.where(known, candidates[best], -1)
+        return found
+
+    def _neighborhoods(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Each cluster's rows, with the rows of the clusters around it."""
+        order = np.argsort(self.cluster, kind="stable")
+        names, starts = np.unique(self.cluster[order], return_index=True)
+        members = np.split(order, starts[1:])
+        centers = np.stack([self.vectors[rows].mean(axis=0) for rows in members])
+        near = np.argsort(-(centers @ centers.T), axis=1)[:, :_NEAR_CLUSTERS]
+        for place in range(len(names)):
+            yield members[place], np.concatenate([members[other] for other in {place, *near[place].tolist()}])
+
+
+def find_look_alikes(
+    photos_of: Mapping[str, Sequence[str]],
+    photos: PhotoVectors,
+    *,
+    embedder_id: str,
+    blocks: Sequence[tuple[int, int]],
+    folder: Path,
+) -> LookAlikes:
+    """The look-alikes among the products of `photos_of` (sku → photo_ids); kept in `folder` and not computed again."""
+    skus = sorted(photos_of)
+    digest = sha256(embedder_id.encode())
+    for sku in skus:
+        digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
+    path = folder / f"look-alikes-{digest.hexdigest()[:12]}.npz"
+    if path.exists():
+        return _load(path)
+    vectors = _small(skus, photos_of, photos, embedder_id, blocks)
+    found = LookAlikes(tuple(skus), vectors, _clusters(vectors))
+    with whole(path, hint="free some space and run vitrine classify again") as temporary, temporary.open("wb") as file:
+        np.savez(file, skus=np.array(skus), vectors=found.vectors, cluster=found.cluster)
+    for old in folder.glob("look-alikes-*.npz"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    return found
+
+
+def _load(path: Path) -> LookAlikes:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return LookAlikes(tuple(kept["skus"].tolist()), kept["vectors"], kept["cluster"])
+    except (OSError, ValueError, KeyError) as error:
+        raise StorageError(f"{path} cannot be read: {error}", hint="delete it and run vitrine classify") from error
+
+
+def _small(
+    skus: Sequence[str],
+    photos_of: Mapping[str, Sequence[str]],
+    photos: PhotoVectors,
+    embedder_id: str,
+    blocks: Sequence[tuple[int, int]],
+) -> NDArray[np.float32]:
+    """(n, columns) vectors of length one; all zero where nothing tells the products apart."""
+    step = -(-len(skus) // _MOST_FITTED)
+    sample = fuse([photos_of[sku] for sku in skus[::step]], photos)
+    try:
+        projection = fit_projection(sample, embedder_id=embedder_id, blocks=blocks, columns=COLUMNS)
+    except InputError:
+        return np.zeros((len(skus), 1), np.float32)
+    parts = []
+    for start in range(0, len(skus), _AT_ONCE):
+        fused = fuse([photos_of[sku] for sku in skus[start : start + _AT_ONCE]], photos)
+        part = projection.apply(fused, embedder_id=embedder_id)
+        parts.append(part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9))
+    return np.concatenate(parts)
+
+
+def _clusters(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    count = max(1, len(vectors) // _PER_CLUSTER)
+    fitted = MiniBatchKMeans(count, batch_size=4_096, n_init=1, random_state=_SEED, reassignment_ratio=0)
+    return np.asarray(fitted.fit_predict(vectors), np.int64)

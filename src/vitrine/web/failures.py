@@ -1,0 +1,71 @@
+"""Every failure has one shape: JSON for programs, a page with the same words for people."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from vitrine.errors import InputError, VitrineError
+from vitrine.web.auth import NotSignedIn
+from vitrine.web.guard import log
+from vitrine.web.render import render
+
+
+def answer_failures(app: FastAPI) -> None:
+    """Give the app its handlers."""
+    app.add_exception_handler(VitrineError, _on_vitrine_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+def _on_vitrine_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, VitrineError)
+    if isinstance(error, NotSignedIn) and not _wants_json(request) and request.method == "GET":
+        return RedirectResponse(f"{request.url_for('login_page').path}", 303)
+    return _answer(request, error.http_status, error.body())
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = f"{place}: {first['msg']}"
+    if "input" in first and first["type"] != "missing":
+        message += f", got {str(first['input'])[:80]!r}"
+    return _answer(request, 422, InputError(message, hint="the OpenAPI description is at /api/v1/openapi.json").body())
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    told = "" if error.detail == phrase else f" ({error.detail})"
+    message = f"{request.method} {request.url.path}: {phrase.lower()}{told}"
+    body = {"error": phrase.lower().replace(" ", "-"), "message": message, "hint": ""}
+    return _answer(request, error.status_code, body, dict(error.headers or {}))
+
+
+def _on_surprise(request: Request, error: Exception) -> Response:
+    """A mistake of ours: the log gets the trace, the answer only where to find it."""
+    request_id = request.state.request_id
+    log.error("failed", exc_info=error, extra={"fields": {"request_id": request_id, "path": request.url.path}})
+    body = {
+        "error": "internal",
+        "message": "the server made a mistake; nothing was half-done",
+        "hint": f"the log of vitrine serve has it under request {request_id}",
+    }
+    return _answer(request, 500, body)
+
+
+def _answer(request: Request, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    if _wants_json(request):
+        return JSONResponse(body, status, headers)
+    return render(request, "error.html", failure=body, status=status, status_code=status)
+
+
+def _wants_json(request: Request) -> bool:
+    path = request.url.path
+    return path.startswith(("/api/", "/healthz", "/metrics")) or "text/html" not in request.headers.get("accept", "")

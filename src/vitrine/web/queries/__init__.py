@@ -1,0 +1,1 @@
+"""What pages and their JSON twins show: one read-only function a page, dataclasses out."""

@@ -1,0 +1,203 @@
+"""The catalog page: products by attribute, value, confidence, standing and words, page after page by key.
+
+Pages go on after the last key seen and never count rows to skip: the thousandth page costs as much as the first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from vitrine.classify import PUBLISHED
+from vitrine.desk.journal import DECIDED
+from vitrine.stores import schema
+from vitrine.stores.catalog import Catalog
+from vitrine.taxonomy import Taxonomy
+from vitrine.web.inputs import Share, Word, blank
+from vitrine.web.queries.answers import WAITING, decided_now, of_champion, pairs_of, standing
+
+_COUNTED = 10_000  # more than that is shown as "more than"; counting 120,000 rows would cost more than the page
+
+
+class Filters(BaseModel):
+    """What to show; `after` and `after_confidence` are the last key of the page before."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: Word = None
+    attribute: Word = None
+    value: Word = None
+    standing: Annotated[Literal["decided", "published", "waiting"] | None, BeforeValidator(blank)] = None
+    at_least: Share = None
+    at_most: Share = None
+    after: Word = None
+    after_confidence: Share = None
+    limit: int = Field(60, ge=1, le=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One product in the grid; the answer is that of the attribute filtered by, where there is one."""
+
+    sku: str
+    name: str | None
+    brand: str | None
+    price: float | None
+    photo_id: str | None
+    published: int
+    decided: int
+    waiting: int
+    value: str | None
+    confidence: float | None
+    standing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """One page of products; `found` is exact up to 10,000, `more_than` says that there are more."""
+
+    filters: Filters
+    found: int
+    more_than: bool
+    cards: list[Card]
+    next_after: str | None
+    next_confidence: float | None
+    values: list[str]
+
+
+def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPage:
+    """Products that fit all of `filters`; InputError for an attribute that the taxonomy does not have.
+
+    By an attribute they come most doubtful first, else by sku.
+    """
+    attribute = taxonomy.attribute(filters.attribute) if filters.attribute else None
+    query = _filtered(catalog, filters, attribute.name if attribute else None)
+    rows = pairs_of(catalog, _page(query, filters))
+    shown, more = rows[: filters.limit], len(rows) > filters.limit
+    skus = [row["sku"] for row in shown]
+    photos, counts = first_photos(catalog, skus), _standings(catalog, skus)
+    cards = [_card(row, photos.get(row["sku"]), counts.get(row["sku"], {})) for row in shown]
+    found = catalog.count(query.with_only_columns(schema.products.c.sku).limit(_COUNTED + 1))
+    return CatalogPage(
+        filters=filters,
+        found=min(found, _COUNTED),
+        more_than=found > _COUNTED,
+        cards=cards,
+        next_after=skus[-1] if more else None,
+        next_confidence=shown[-1]["confidence"] if more else None,
+        values=list(attribute.values) if attribute else [],
+    )
+
+
+def _filtered(catalog: Catalog, filters: Filters, attribute: str | None) -> sa.Select[Any]:
+    products, table = schema.products, schema.predictions
+    plain = [products.c[name] for name in ("sku", "name", "brand", "price")]
+    if attribute is None:
+        empty = [sa.null().label(name) for name in ("value", "confidence", "decision", "outcome")]
+        query = sa.select(*plain, *(sa.cast(column, sa.String).label(column.name) for column in empty))
+        query = _by_any_standing(catalog, query.select_from(products), filters)
+        return _by_words(query, filters.q)
+    held = decided_now()
+    value = sa.case((held.c.outcome == DECIDED, held.c.value), else_=table.c.value)
+    query = sa.select(*plain, value.label("value"), table.c.confidence, table.c.decision, held.c.outcome)
+    query = query.select_from(table).join(products, products.c.sku == table.c.sku)
+    query = query.join(held, (held.c.sku == table.c.sku) & (held.c.attribute == attribute), isouter=True)
+    query = query.where(table.c.attribute == attribute, of_champion(catalog))
+    if filters.value is not None:
+        query = query.where(value == filters.value)
+    if filters.at_least is not None:
+        query = query.where(table.c.confidence >= filters.at_least)
+    if filters.at_most is not None:
+        query = query.where(table.c.confidence <= filters.at_most)
+    return _by_words(_by_standing(query, filters.standing, table.c.decision, held.c.outcome), filters.q)
+
+
+def _by_standing(query: sa.Select[Any], wanted: str | None, decision: Any, outcome: Any) -> sa.Select[Any]:
+    decided = sa.func.coalesce(outcome == DECIDED, sa.false())
+    if wanted == DECIDED:
+        return query.where(outcome == DECIDED)
+    if wanted == PUBLISHED:
+        return query.where(outcome.is_(None), decision == PUBLISHED)
+    if wanted == WAITING:
+        return query.where(~decided, sa.or_(decision != PUBLISHED, outcome.is_not(None)))
+    return query
+
+
+def _by_any_standing(catalog: Catalog, query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
+    """Without an attribute: products that have at least one answer of that standing."""
+    if filters.standing is None and filters.at_least is None and filters.at_most is None:
+        return query
+    table, held, products = schema.predictions, decided_now(), schema.products
+    answers = sa.select(sa.literal(1)).select_from(table)
+    same = (held.c.sku == table.c.sku) & (held.c.attribute == table.c.attribute)
+    answers = answers.join(held, same, isouter=True).where(table.c.sku == products.c.sku, of_champion(catalog))
+    answers = _by_standing(answers, filters.standing, table.c.decision, held.c.outcome)
+    if filters.at_least is not None:
+        answers = answers.where(table.c.confidence >= filters.at_least)
+    if filters.at_most is not None:
+        answers = answers.where(table.c.confidence <= filters.at_most)
+    return query.where(answers.correlate(products).exists())
+
+
+def _by_words(query: sa.Select[Any], words: str | None) -> sa.Select[Any]:
+    """Every word occurs in sku, name, brand or style."""
+    products = schema.products
+    for word in (words or "").split():
+        places = (products.c.sku, products.c.name, products.c.brand, products.c.style_id)
+        query = query.where(sa.or_(*(place.icontains(word, autoescape=True) for place in places)))
+    return query
+
+
+def _page(query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
+    sku, confidence = schema.products.c.sku, schema.predictions.c.confidence
+    if filters.attribute is None:
+        query = query.where(sku > filters.after) if filters.after else query
+        return query.order_by(sku).limit(filters.limit + 1)
+    if filters.after is not None and filters.after_confidence is not None:
+        key = filters.after_confidence
+        query = query.where(confidence >= key, sa.or_(confidence > key, sku > filters.after))
+    return query.order_by(confidence, sku).limit(filters.limit + 1)
+
+
+def first_photos(catalog: Catalog, skus: Sequence[str]) -> dict[str, str]:
+    """sku → the photo that stands for it: a side view where there is one."""
+    table = schema.product_photos
+    query = sa.select(table.c.sku, table.c.photo_id, table.c.view).where(table.c.sku.in_(skus))
+    rows = pairs_of(catalog, query)
+    rows.sort(key=lambda row: (row["sku"], (row["view"] or "side").casefold() != "side", row["photo_id"]))
+    found: dict[str, str] = {}
+    for row in rows:
+        found.setdefault(row["sku"], row["photo_id"])
+    return found
+
+
+def _standings(catalog: Catalog, skus: Sequence[str]) -> dict[str, dict[str, int]]:
+    """sku → how many of its answers stand how."""
+    table, held = schema.predictions, decided_now()
+    same = (held.c.sku == table.c.sku) & (held.c.attribute == table.c.attribute)
+    query = sa.select(table.c.sku, table.c.decision, held.c.outcome).join_from(table, held, same, isouter=True)
+    counts: dict[str, dict[str, int]] = {}
+    for row in pairs_of(catalog, query.where(table.c.sku.in_(skus), of_champion(catalog))):
+        of_product = counts.setdefault(row["sku"], {})
+        how = standing(row["decision"], row["outcome"])
+        of_product[how] = of_product.get(how, 0) + 1
+    return counts
+
+
+def _card(row: dict[str, Any], photo_id: str | None, counts: dict[str, int]) -> Card:
+    answered = row["value"] is not None
+    return Card(
+        sku=row["sku"],
+        name=row["name"],
+        brand=row["brand"],
+        price=row["price"],
+        photo_id=photo_id,
+        published=counts.get(PUBLISHED, 0),
+        decided=counts.get(DECIDED, 0),
+        waiting=counts.get(WAITING, 0),
+        value=row["value"],
+        confidence=float(row["confidence"]) if answered else None,
+        standing=standing(row["decision"], row["outcome"]) if answered else None,
+    )

@@ -1,0 +1,87 @@
+"""Fill a template: the words of the visitor's language, the forgery token, figures as that language writes them."""
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vitrine.taxonomy import Taxonomy
+from vitrine.web.auth import Access, forgery_token
+from vitrine.web.people import LANGUAGES, Person
+from vitrine.web.speech import NAMES, Speech, preferred, speak
+
+
+def render(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
+    """The page of `template`; `context` is what its query gave."""
+    speech = speech_of(request)
+    person: Person | None = getattr(request.state, "person", None)
+    taxonomy: Taxonomy = request.app.state.workspace.taxonomy
+    access: Access = request.app.state.access
+    page = environment().get_template(template)
+    html = page.render(
+        person=person,
+        speech=speech,
+        t=speech.t,
+        attribute_name=lambda name: speech.attribute(taxonomy, name),
+        value_name=lambda attribute, value: speech.value(taxonomy, attribute, value),
+        forgery=forgery_token(getattr(request.state, "session", "")),
+        here=request.url.path,
+        by_link=access.by_link,
+        languages={code: NAMES[code] for code in LANGUAGES},
+        **context,
+    )
+    return HTMLResponse(html, status_code)
+
+
+def speech_of(request: Request) -> Speech:
+    """The language of whoever asks: their own choice, else the browser's."""
+    person: Person | None = getattr(request.state, "person", None)
+    return speak(person.language if person else preferred(request.headers.get("accept-language", "")))
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The templates; every text is escaped."""
+    made = Environment(
+        loader=PackageLoader("vitrine.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"asset": asset, "query": query, "photo_url": photo_url}
+    made.filters["json"] = lambda data: json.dumps(data, ensure_ascii=False)
+    return made
+
+
+def query(**parameters: Any) -> str:
+    """A query string of those that have something to say.
+
+    >>> query(q="a&b", value=None, status="")
+    '?q=a%26b'
+    """
+    said = {key: value for key, value in parameters.items() if value not in (None, "")}
+    return "?" + urlencode(said) if said else "?"
+
+
+def photo_url(photo_id: str, width: int) -> str:
+    """Where a photo is served at most `width` pixels wide."""
+    return f"/photos/{photo_id}/{width}"
+
+
+@lru_cache(maxsize=64)
+def asset(name: str) -> str:
+    """Where a static file is served; the name changes with its content, so that browsers keep it forever."""
+    return f"/static/{hashlib.sha256(asset_bytes(name)).hexdigest()[:12]}/{name}"
+
+
+def asset_bytes(name: str) -> bytes:
+    """A static file of the package; `report.css` is the one that all of Vitrine's pages share."""
+    room = resources.files("vitrine") if name == "report.css" else resources.files("vitrine.web") / "static"
+    return (room / name).read_bytes()

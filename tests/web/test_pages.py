@@ -1,0 +1,172 @@
+"""What the reading pages show, that their JSON twins say the same, and that hostile words stay words."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from visitors import PAGE, Visitor
+
+from vitrine.stores import schema
+
+HOSTILE = "<script>alert(1)</script>\"'\u202e\u2066 {{7*7}} \x00".replace("\x00", "")
+
+
+def first_sku(client: TestClient) -> str:
+    return str(client.get("/api/v1/products", params={"limit": 1}).json()["cards"][0]["sku"])
+
+
+def test_the_counts_of_the_overview_add_up(app: FastAPI, viewer: Visitor) -> None:
+    overview = viewer.get("/api/v1/overview").json()
+    table = schema.predictions
+    predictions = app.state.workspace.catalog.count(table)
+    waiting = app.state.workspace.catalog.count(sa.select(table).where(table.c.decision == "to_review"))
+    assert predictions > 1_000
+    assert overview["published"] + overview["decided"] + overview["waiting"] == predictions
+    assert overview["waiting"] == waiting
+    assert [one["attribute"] for one in overview["coverage"]] == list(app.state.workspace.taxonomy.attributes)
+    assert "Color" in viewer.get("/", headers=PAGE).text
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{}, {"attribute": "color"}, {"attribute": "color", "at_most": 0.9}, {"standing": "waiting"}, {"q": "a"}],
+    ids=str,
+)
+def test_pages_by_key_show_every_product_once(viewer: Visitor, filters: dict[str, str]) -> None:
+    seen: list[str] = []
+    after: dict[str, object] = {}
+    while True:
+        page = viewer.get("/api/v1/products", params={**filters, **after, "limit": 37}).json()
+        seen += [card["sku"] for card in page["cards"]]
+        if page["next_after"] is None:
+            break
+        after = {"after": page["next_after"], "after_confidence": page["next_confidence"]}
+        after = {key: value for key, value in after.items() if value is not None}
+    assert len(seen) == len(set(seen)) == page["found"] > 37
+
+
+def test_filters_show_what_fits_and_nothing_else(viewer: Visitor) -> None:
+    page = viewer.get("/api/v1/products", params={"attribute": "color", "value": "black", "at_least": 0.5}).json()
+    assert page["cards"]
+    assert all(card["value"] == "black" and card["confidence"] >= 0.5 for card in page["cards"])
+    confidences = [card["confidence"] for card in page["cards"]]
+    assert confidences == sorted(confidences), "the most doubtful come first"
+    sku = page["cards"][0]["sku"]
+    assert [card["sku"] for card in viewer.get("/api/v1/products", params={"q": sku.lower()}).json()["cards"]] == [sku]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("attribute=nothing", 400),
+        ("at_least=2", 422),
+        ("at_least=nan", 422),
+        ("at_most=x", 422),
+        ("standing=x", 422),
+        ("limit=100000", 422),
+        ("unknown=1", 422),
+        ("q=%25_%5C", 200),
+        ("after=%27%3B--", 200),
+        ("attribute=color&after=x&after_confidence=0.5", 200),
+        ("q=%00", 422),
+    ],
+)
+def test_filters_that_make_no_sense_get_a_clear_answer(viewer: Visitor, query: str, status: int) -> None:
+    answer = viewer.get(f"/api/v1/products?{query}")
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert set(answer.json()) == {"error", "message", "hint"}
+
+
+def test_the_product_page_says_who_said_what(app: FastAPI, viewer: Visitor) -> None:
+    sku = first_sku(viewer)
+    page = viewer.get("/api/v1/product", params={"sku": sku}).json()
+    assert {one["attribute"] for one in page["answers"]} >= set(app.state.workspace.taxonomy.attributes)
+    color = next(one for one in page["answers"] if one["attribute"] == "color")
+    assert (
+        color["by"].startswith("md-")
+        and 0 <= color["confidence"] <= 1
+        and color["standing"] in ("published", "waiting")
+    )
+    html = viewer.get("/product", params={"sku": sku}, headers=PAGE).text
+    assert sku in html and page["photos"][0]["photo_id"] in html
+
+
+def test_hostile_words_stay_words(app: FastAPI, viewer: Visitor) -> None:
+    sku = first_sku(viewer)
+    table = schema.products
+    hostile = {"name": HOSTILE, "description": HOSTILE, "brand": HOSTILE}
+    with app.state.workspace.catalog.transaction() as connection:
+        connection.execute(sa.update(table).where(table.c.sku == sku).values(**hostile))
+    for path in (f"/product?sku={sku}", "/catalog?limit=5", "/catalog?q=%3Cscript%3Ealert(9)%3C/script%3E"):
+        html = viewer.get(path, headers=PAGE).text
+        assert "<script>alert" not in html
+        assert "49" not in re.sub(r"[0-9a-f]{16,}|F\d+", "", html.partition("<main")[2].partition("alert")[2][:60])
+    assert "<bdi>&lt;script&gt;" in viewer.get("/catalog?limit=5", headers=PAGE).text, "marks of direction stay inside"
+
+
+@pytest.mark.parametrize("sku", ["../../etc/passwd", "..", "", "x" * 5000, "%00", "<b>", "' or 1=1 --"])
+def test_a_sku_that_is_not_there_is_not_there(viewer: Visitor, sku: str) -> None:
+    answer = viewer.get("/api/v1/product", params={"sku": sku})
+    assert answer.status_code in (404, 422)
+    assert set(answer.json()) == {"error", "message", "hint"}
+    assert viewer.get("/product", params={"sku": sku}, headers=PAGE).status_code in (404, 422)
+
+
+def test_photos_are_encoded_anew_and_kept_by_browsers(viewer: Visitor) -> None:
+    photo_id = viewer.get("/api/v1/product", params={"sku": first_sku(viewer)}).json()["photos"][0]["photo_id"]
+    answer = viewer.get(f"/photos/{photo_id}/160")
+    assert answer.headers["content-type"] == "image/jpeg" and "immutable" in answer.headers["cache-control"]
+    assert b"Exif" not in answer.content and len(answer.content) < 30_000
+    assert viewer.get(f"/photos/{photo_id}/161").status_code == 404
+    for path in ("/photos/..%2f..%2fcatalog.sqlite/160", "/photos/nothing/160", f"/photos/{photo_id}/x"):
+        assert viewer.get(path).status_code in (404, 422)
+
+
+def test_no_page_runs_a_script_of_others_and_none_is_kept(viewer: Visitor) -> None:
+    for path in ("/", "/catalog", "/models", "/login", "/api/v1/overview", "/nothing"):
+        headers = viewer.get(path, headers=PAGE).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
+    html = viewer.get("/catalog", headers=PAGE).text
+    assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*src=)|javascript:|https?://", html)
+
+
+def test_static_files_are_only_those_of_the_package(nobody: TestClient) -> None:
+    assert nobody.get("/static/x/desk.css").status_code == 200
+    for name in ("..%2fapp.py", "app.py", "../templates/base.html", "%2e%2e/app.py"):
+        assert nobody.get(f"/static/x/{name}").status_code in (401, 404)
+
+
+def test_models_show_their_scores_and_the_history(viewer: Visitor) -> None:
+    models = viewer.get("/api/v1/models").json()
+    assert models["champion"] == models["models"][0]["model_id"] and not models["can_roll_back"]
+    assert models["history"][0]["action"] == "promoted"
+    assert models["champion"] in viewer.get("/models", headers=PAGE).text
+    assert viewer.get("/models/compare?left=nothing&right=x", headers=PAGE).status_code == 404
+    both = {"left": models["champion"], "right": models["champion"]}
+    assert "not evaluated" in viewer.get("/api/v1/models/compare", params=both).json()["refused"]
+    assert viewer.get("/models/scorecard?model_id=../../x").status_code == 404
+
+
+def test_the_server_says_how_it_is(nobody: TestClient, viewer: Visitor) -> None:
+    assert nobody.get("/healthz").json()["status"] == "ok"
+    viewer.get("/catalog", headers=PAGE)
+    text = viewer.get("/metrics").text
+    assert 'vitrine_http_requests_total{method="GET",route="/catalog",status="200"} 1.0' in text
+
+
+def test_an_oversized_body_is_refused(viewer: Visitor) -> None:
+    answer = viewer.post("/language", data={"language": "x" * 2_000_000})
+    assert answer.status_code == 413 and set(answer.json()) == {"error", "message", "hint"}
+
+
+def test_failures_have_one_shape_for_programs_and_a_page_for_people(viewer: Visitor) -> None:
+    for path in ("/api/v1/nothing", "/api/v1/product"):
+        assert set(viewer.get(path).json()) == {"error", "message", "hint"}
+    assert viewer.post("/api/v1/overview").status_code == 405
+    html = viewer.get("/nothing", headers=PAGE)
+    assert html.status_code == 404 and "<h1>" in html.text
