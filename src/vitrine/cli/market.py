@@ -237,6 +237,9 @@ def train(
     from vitrine.market.jobs import run_training
     from vitrine.market.profit import Costs
 
+    if task == "segments":
+        _train_segments(workspace, seed, as_json)
+        return
     costs = Costs(contact_cost, loss, saved)
     given = None
     if table is not None:
@@ -255,6 +258,34 @@ def train(
         output.show_json(report)
     else:
         show_training(report)
+
+
+def _train_segments(workspace: Path, seed: int, as_json: bool) -> None:
+    from vitrine.market.home import Market
+    from vitrine.market.segment_jobs import run_segments
+
+    report = run_segments(Market.open(workspace), seed=seed)
+    if as_json:
+        output.show_json(report)
+    else:
+        show_segments(report)
+
+
+def show_segments(report: dict[str, Any]) -> None:
+    """A segmentation as a person reads it."""
+    rows = [
+        (one["k"], f"{one['silhouette']:.3f}", f"{one['stability']:.2f}", f"{one['least']:.2f}", one["smallest"])
+        for one in report["tried"]
+    ]
+    output.show_table("Tried", ["k", "silhouette", "stability", "least stable", "smallest"], rows)
+    rows = [
+        (f"{one['rows']:,}", output.percent(one["share"]), f"{one['stability']:.2f}", one["words"])
+        for one in report["segments"]
+    ]
+    output.show_table(f"{report['model']}: {report['k']} segments", ["sellers", "", "stability", "who"], rows)
+    if "warning" in report:
+        output.say(report["warning"])
+    output.say("champion" if report["promoted"] else "challenger: vitrine market promote segments")
 
 
 def show_training(report: dict[str, Any]) -> None:
@@ -325,8 +356,8 @@ def models(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     standing = set(champions.values())
     rows = [("★" if m["model_id"] in standing else "", m["model_id"], m["dataset_id"], m["created_at"]) for m in known]
     output.show_table("Models", ["", "model", "base table", "trained"], rows)
-    rows = [(h.line, h.position, h.action, h.model_id, h.promoted_at) for of in history.values() for h in of]
-    output.show_table("Champions", ["line", "", "", "model", "when"], rows)
+    entries_shown = [(h.line, h.position, h.action, h.model_id, h.promoted_at) for of in history.values() for h in of]
+    output.show_table("Champions", ["line", "", "", "model", "when"], entries_shown)
 
 
 def _decimals(value: float | None) -> str:
@@ -335,3 +366,23 @@ def _decimals(value: float | None) -> str:
 
 def _between(one: dict[str, Any]) -> str:
     return "–" if one["low"] is None else f"{one['low']:.3f}–{one['high']:.3f}"
+
+
+@market.command()
+def score(task: Task, model: ModelId = None, workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+    """Score everybody the task asks about at the latest reference date, by the champion; safe to run twice.
+
+    [dim]vitrine market score churn[/]
+
+    Scores go to a Parquet data set and to the catalog, with the reasons of each.
+    """
+    from vitrine.market.home import Market
+    from vitrine.market.score import score as run
+
+    report = run(Market.open(workspace), task, model_id=model)
+    if as_json:
+        output.show_json(report.as_dict())
+        return
+    output.say(f"{report.rows:,} scored at {report.reference_date} by {report.model}: {report.output}")
+    if report.warning:
+        output.say(report.warning)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from vitrine.errors import NotFound
-from vitrine.learn.promote import champion_of, promote, roll_back
+from vitrine.learn.promote import Proof, champion_of, promote, roll_back
 from vitrine.market.abt import Abt
 from vitrine.market.base_table import BaseTable
 from vitrine.market.make_abt import PLANS, make_abt
@@ -19,6 +19,7 @@ from vitrine.market.model import Model
 from vitrine.market.profit import Costs
 from vitrine.market.proof import compare_auc
 from vitrine.market.queries import sql, sql_id
+from vitrine.market.segment_jobs import compare_stability
 from vitrine.market.tasks import line, task
 from vitrine.market.thinned import LABEL, thinned
 from vitrine.market.train import Trained, train
@@ -57,7 +58,7 @@ def run_training(
         rows_as_given, note = abt, thinned(market.sources.manifest)
     trained = train(
         abt, rows_as_given=rows_as_given, features_id="" if given else features_id(name), costs=costs, trials=trials,
-        seed=seed, thinned=note, on_progress=on_progress,
+        seed=seed, threads=market.settings.learn.threads, thinned=note, on_progress=on_progress,
     )  # fmt: skip
     folder = _keep(market, trained, abt)
     model = trained.model
@@ -81,8 +82,10 @@ def run_promotion(market: "Market", name: str, model_id: str | None) -> dict[str
 
     challenger = model_id or newest_model(market, name)
     champion = champion_of(market.catalog, line=line(name))
-    comparison = None
-    if champion is not None and champion != challenger:
+    comparison: Proof | None = None
+    if champion is not None and champion != challenger and name == "segments":
+        comparison = compare_stability(market, challenger, champion)
+    elif champion is not None and champion != challenger:
         later = pq.read_table(_folder(market, challenger) / "later.parquet")
         keys = [(later.schema.metadata or {})[key].decode() for key in (b"time", b"group")]
         models = [Model.load(market.data / "models", one) for one in (challenger, champion)]

@@ -1,6 +1,7 @@
 """The kinds of model there are for a yes-or-no question, each with its reasons: additive parts of the log-odds."""
 
 import json
+import warnings
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
@@ -8,14 +9,16 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from vitrine.errors import InputError
 from vitrine.market.encoding import Matrix
 
 Floats = NDArray[np.float64]
-BINS = 128
-_PATIENCE = 25
+BINS = 64
+_PATIENCE = 15
+_LOGISTIC_STEPS = 150  # the last digits of the weights change no ranking
 
 
 class Scorer(Protocol):
@@ -71,7 +74,8 @@ class Logistic:
     def from_bytes(cls, data: bytes) -> Self:
         """The same scorer again."""
         given = json.loads(data)
-        return cls(*(np.array(given[name]) for name in ("median", "mean", "scale", "weights")), given["bias"])
+        arrays = {name: np.array(given[name], dtype=np.float64) for name in ("median", "mean", "scale", "weights")}
+        return cls(**arrays, bias=given["bias"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +145,20 @@ KINDS: dict[str, type[Logistic] | type[Trees] | type[Blend]] = {
 def fit_logistic(x: Matrix, y: NDArray[np.int8], *, strength: float) -> Logistic:
     """Fit on rows x (n, d) and labels y in {0, 1}; `strength` is 1 / the ridge penalty."""
     missing = np.isnan(x)
+    flagged = np.flatnonzero(missing.any(axis=0))
     with np.errstate(all="ignore"):
         median = np.where(missing.all(axis=0), 0.0, np.nanmedian(np.where(missing.all(axis=0), 0, x), axis=0))
     filled = np.where(missing, median, x).astype(np.float64)
     mean, scale = filled.mean(axis=0), filled.std(axis=0)
     draft = Logistic(median, mean, np.where(scale > 0, scale, 1.0), np.zeros(0), 0.0)
-    z = np.column_stack([_standardized(x, missing, draft), missing])
-    model = LogisticRegression(C=strength, max_iter=2_000).fit(z, y)
-    return Logistic(draft.median, draft.mean, draft.scale, model.coef_[0].copy(), float(model.intercept_[0]))
+    z = np.column_stack([_standardized(x, missing, draft), missing[:, flagged]]).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=strength, tol=1e-3, max_iter=_LOGISTIC_STEPS).fit(z, y)
+    weights = np.zeros(2 * x.shape[1])
+    weights[: x.shape[1]] = model.coef_[0][: x.shape[1]]
+    weights[x.shape[1] + flagged] = model.coef_[0][x.shape[1] :]
+    return Logistic(draft.median, draft.mean, draft.scale, weights, float(model.intercept_[0]))
 
 
 def fit_trees(
