@@ -248,6 +248,8 @@ def test_late_deliveries_happen_as_often_as_planted(
     bound = report.bounds["delay"]
     assert bound["auc"] == pytest.approx(roc_auc_score(late, probability), abs=1e-4)
     assert bound["low"] < bound["auc"] < bound["high"] and bound["rows"] == len(late)
+    # parcels that get lost do so at random, so counting them as late makes the task harder
+    assert bound["never_delivered_is_late"]["auc"] < bound["auc"]
 
 
 def test_deals_sell_as_often_as_planted(tables: duckdb.DuckDBPyConnection) -> None:

@@ -29,7 +29,7 @@ from vitrine.market.simulator.delivery import make_deliveries, month_constants
 from vitrine.market.simulator.draws import Draws, Integers
 from vitrine.market.simulator.faults import Faults
 from vitrine.market.simulator.leads import make_deals, make_leads
-from vitrine.market.simulator.orders import Month, make_orders, make_world
+from vitrine.market.simulator.orders import CANCELED, Month, make_orders, make_world
 from vitrine.market.simulator.places import make_places
 from vitrine.market.simulator.reviews import make_reviews
 from vitrine.market.simulator.sellers import make_products, make_sellers
@@ -133,6 +133,7 @@ class _Run:
         self.rows: dict[str, int] = {}
         self.delay = AreaUnderCurve()
         self.delay_by_month = [AreaUnderCurve() for _ in range(m.MONTHS)]
+        self.missed = AreaUnderCurve()
 
     def write(
         self, chunk: int, on_progress: Callable[[int, int], None]
@@ -167,6 +168,8 @@ class _Run:
         arrived = ~np.isnat(deliveries.delivered)
         for area in (self.delay, self.delay_by_month[month.number]):
             area.add(deliveries.probability[arrived], deliveries.late[arrived])
+        sold = orders.has_items & (orders.status != CANCELED)
+        self.missed.add(deliveries.probability[sold], (deliveries.late | ~arrived)[sold])
         tables = order_tables(self.world, orders, deliveries, reviews)
         for name, table in (self.faults.plant(tables, rows) if self.faults else tables).items():
             self._write(files, name, table)
@@ -183,7 +186,7 @@ class _Run:
         pq.write_table(truth.seller_table(self.world, self.population), folder / "sellers.parquet")
         pq.write_table(truth.activation_table(self.world, self.leads, self.deals), folder / "activation.parquet")
         pq.write_table(product_attributes(self.world), self.folder / ATTRIBUTES)
-        bounds = truth.bounds(self.delay, self.delay_by_month, churn, self.deals)
+        bounds = truth.bounds(self.delay, self.delay_by_month, self.missed, churn, self.deals)
         (folder / BOUNDS).write_text(json.dumps(bounds, indent=1), encoding="utf-8")
         return bounds
 

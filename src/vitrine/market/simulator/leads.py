@@ -9,7 +9,7 @@ from vitrine.market.simulator import marginals as m
 from vitrine.market.simulator.draws import Draws, Floats, Integers
 
 # Beyond what the official deals show by their attributes; a sharper rule than real life, so that a model can be judged.
-_SHARPNESS = 1.8
+_SHARPNESS = 3.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,18 @@ def activation_table(world: World, leads: Leads, deals: Deals) -> pa.Table:
 
 
 def bounds(
-    delay: AreaUnderCurve, delay_by_month: list[AreaUnderCurve], churn: pa.Table, deals: Deals
+    delay: AreaUnderCurve,
+    delay_by_month: list[AreaUnderCurve],
+    missed: AreaUnderCurve,
+    churn: pa.Table,
+    deals: Deals,
 ) -> dict[str, Any]:
-    """The area under the curve of the planted probabilities against what happened, by task, with rows and intervals."""
-    known = churn.filter(churn["label"].is_valid()).to_pydict()
-    label = np.array(known["label"], dtype=bool)
+    """The area under the curve of the planted probabilities against what happened, by task, with rows and intervals.
+
+    `delay` is of delivered orders, in all and by month; `missed` counts orders that never arrived as late.
+    """
+    known = churn.filter(churn["label"].is_valid())
+    label = known["label"].to_numpy().astype(bool)
     activation = {}
     for days in ACTIVATION_DAYS:
         mature = deals.won + np.timedelta64(days, "D") <= END
@@ -110,12 +117,13 @@ def bounds(
     return {
         "churn": {
             "rule": f"no sale within {RULE_DAYS} days of the last one; month starts as reference dates",
-            **_area(np.array(known["probability"]), label),
-            "without_photos": _area(np.array(known["probability_without_photos"]), label),
+            **_area(known["probability"].to_numpy(), label),
+            "without_photos": _area(known["probability_without_photos"].to_numpy(), label),
         },
         "delay": {
             "rule": "delivered after the promised day; delivered orders",
             **delay.as_dict(),
+            "never_delivered_is_late": missed.as_dict(),
             "by_month": {month: one.as_dict() for month, one in zip(months, delay_by_month, strict=True)},
         },
         "activation": {"rule": "first sale within so many days of the deal", **activation},
