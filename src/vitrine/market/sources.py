@@ -82,6 +82,7 @@ class Sources:
     def connect(self, *, memory: str = "1GB") -> duckdb.DuckDBPyConnection:
         """A new DuckDB connection with a view of each present table under its name; use it as a context manager."""
         connection = duckdb.connect()
+        connection.execute("SET enable_progress_bar = false")  # it would write between the lines of --json
         connection.execute(f"SET memory_limit = '{memory}'")
         connection.execute(f"SET temp_directory = '{_quoted(self.folder / 'spill')}'")
         for name in self.tables:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from vitrine.errors import MissingPart
-from vitrine.market.queries import TABLES, VIEWS, WINDOWS, sql
+from vitrine.market.queries import SELLER_TABLES, TABLES, VIEWS, WINDOWS, sql
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,7 +23,7 @@ class Spark:
         session.conf.set("spark.sql.session.timeZone", "UTC")
         for name, path in paths.items():
             session.read.parquet(str(path)).createOrReplaceTempView(name)
-        for name in TABLES:
+        for name in (*TABLES, *(SELLER_TABLES if "order_reviews" in paths else ())):
             session.sql(translated(sql(name))).cache().createOrReplaceTempView(name)
         windows = session.createDataFrame(list(WINDOWS.items()), "window_name string, days int")
         windows.createOrReplaceTempView("windows")

@@ -1,0 +1,11 @@
+-- One row a payment and seller of the order: what the seller gets of it, by the value of what each seller sold.
+SELECT
+    p.order_id,
+    s.seller_id,
+    s.purchased_at,
+    s.approved_at,
+    p.payment_type,
+    p.payment_installments AS installments,
+    p.payment_value * s.value_share AS paid
+FROM order_payments AS p
+JOIN sale AS s ON s.order_id = p.order_id
