@@ -311,6 +311,8 @@ def show_training(report: dict[str, Any]) -> None:
         )
     for name, auc in report["suspects"].items():
         output.say(f"look at '{name}': alone it ranks with AUC {auc:.3f}; was it known in time?")
+    if (report["auc_out_of_time"]["low"] or 0) <= 0.5:
+        output.say("Out of time this is not shown to be better than chance: more rows or months are needed.")
     if "warning" in report:
         output.say(report["warning"])
     output.say("champion" if report["promoted"] else f"challenger: vitrine market promote {report['task']}")
@@ -386,3 +388,37 @@ def score(task: Task, model: ModelId = None, workspace: Folder = Path("."), as_j
     output.say(f"{report.rows:,} scored at {report.reference_date} by {report.model}: {report.output}")
     if report.warning:
         output.say(report.warning)
+
+
+@market.command()
+def report(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+    """Write the marketplace's page: who is at risk and why, routes, segments, models, drift."""
+    from vitrine.market.home import Market
+    from vitrine.market.report.write import write_report
+
+    path = write_report(Market.open(workspace))
+    if as_json:
+        output.show_json({"report": str(path)})
+    else:
+        output.say(f"report: {path}")
+
+
+@market.command()
+def refresh(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+    """Build the newest features, score every task that has a champion, and write the report; for a scheduler.
+
+    [dim]vitrine market refresh[/]
+    """
+    from vitrine.market.home import Market
+    from vitrine.market.refresh import refresh as run
+
+    with output.progress("build") as update:
+        found = run(Market.open(workspace), on_progress=update)
+    if as_json:
+        output.show_json(found)
+        return
+    rows = [(one["task"], one["reference_date"], f"{one['rows']:,}", one["model"]) for one in found["scores"]]
+    output.show_table("Scored", ["task", "at", "rows", "model"], rows)
+    for task, reason in found["not_scored"].items():
+        output.say(f"{task} not scored: {reason}")
+    output.say(f"report: {found['report']}")

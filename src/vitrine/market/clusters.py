@@ -185,14 +185,14 @@ def _word(aspect: str, apart: float) -> str:
     degree = "very " if abs(apart) > 0.3 else ""
     low, high = {
         "orders": ("few orders", "many orders"),
-        "revenue": ("little revenue", "much revenue"),
+        "revenue": ("low revenue", "high revenue"),
         "price": ("cheap goods", "expensive goods"),
-        "time since the last sale": ("sold lately", "sold long ago"),
-        "time on the marketplace": ("new", "long here"),
+        "time since the last sale": ("active lately", "long silent"),
+        "time on the marketplace": ("new", "long-established"),
         "review score": ("badly reviewed", "well reviewed"),
         "late deliveries": ("punctual", "often late"),
         "freight share": ("cheap to ship", "costly to ship"),
-        "states sold to": ("sells nearby", "sells far and wide"),
+        "states sold to": ("local", "far-reaching"),
     }[aspect]
     return degree + (high if apart > 0 else low)
 

@@ -27,11 +27,11 @@ _POINTS = 160
 _Z = 1.96
 
 # Matplotlib draws with colors that nobody sees; each stands for one that the page chooses for light or dark
-_INK, _SOFT, _FAINT, _LINE, _PAPER = "#0a0001", "#0a0002", "#0a0003", "#0a0004", "#0a0005"
-_RIGHT, _WRONG = "#0a0006", "#0a0007"
+INK, SOFT, FAINT, LINE, PAPER = "#0a0001", "#0a0002", "#0a0003", "#0a0004", "#0a0005"
+RIGHT, WRONG = "#0a0006", "#0a0007"
 _SHOWN = {
-    _INK: "var(--ink)", _SOFT: "var(--soft)", _FAINT: "var(--faint)", _LINE: "var(--line)",
-    _PAPER: "var(--paper)", _RIGHT: "rgb(var(--right))", _WRONG: "rgb(var(--wrong))",
+    INK: "var(--ink)", SOFT: "var(--soft)", FAINT: "var(--faint)", LINE: "var(--line)",
+    PAPER: "var(--paper)", RIGHT: "rgb(var(--right))", WRONG: "rgb(var(--wrong))",
 }  # fmt: skip
 
 Bools = NDArray[np.bool_]
@@ -57,19 +57,19 @@ def risk_coverage(confidence: Floats, right: Bools, *, allowed: float, point: Po
     coverage, error, low, high = _curve(confidence, right)
     ends = [2.2 * allowed, *(1.1 * error[-1:]), *([1.1 * point.error] if point else [])]
     ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(0, min(100, 100 * max(ends)))
-    figure, axes = _empty("share published, %", "error among published, %")
-    _frame(axes, (0, 100), (0, ticks[-1]), [0, 25, 50, 75, 100], ticks)
-    axes.axhspan(0, 100 * allowed, color=_RIGHT, alpha=0.07, linewidth=0)
+    figure, axes = empty("share published, %", "error among published, %")
+    frame(axes, (0, 100), (0, ticks[-1]), [0, 25, 50, 75, 100], ticks)
+    axes.axhspan(0, 100 * allowed, color=RIGHT, alpha=0.07, linewidth=0)
     band = np.minimum(100 * np.concatenate([low, high[::-1]]), ticks[-1])
-    axes.fill(100 * np.concatenate([coverage, coverage[::-1]]), band, color=_WRONG, alpha=0.14, linewidth=0)
-    axes.plot(100 * coverage, np.minimum(100 * error, ticks[-1]), color=_WRONG, linewidth=1.6, gid="curve")
-    axes.axhline(100 * allowed, color=_RIGHT, linewidth=1, linestyle=(0, (4, 3)))
-    _note(axes, 99, 100 * allowed, f"allowed: {100 * allowed:.4g} %", _RIGHT)
+    axes.fill(100 * np.concatenate([coverage, coverage[::-1]]), band, color=WRONG, alpha=0.14, linewidth=0)
+    axes.plot(100 * coverage, np.minimum(100 * error, ticks[-1]), color=WRONG, linewidth=1.6, gid="curve")
+    axes.axhline(100 * allowed, color=RIGHT, linewidth=1, linestyle=(0, (4, 3)))
+    note(axes, 99, 100 * allowed, f"allowed: {100 * allowed:.4g} %", RIGHT)
     name = "Risk and coverage: the error among published answers against the share published"
     if point:
         _mark(axes, point)
         name += f"; certified: {100 * point.coverage:.1f} % published, {100 * point.error:.1f} % of it wrong"
-    return _svg(figure, name)
+    return svg(figure, name)
 
 
 def reliability(measured: Reliability) -> Markup:
@@ -83,15 +83,15 @@ def reliability(measured: Reliability) -> Markup:
     least = min(confidence.min(), 100 * low.min())
     start = 25.0 * min(3, int(least // 25))  # most answers are sure: an axis from 0 would squeeze them
     ticks = np.linspace(start, 100, 6 if start == 75 else round((100 - start) / 25) + 1)
-    figure, axes = _empty("confidence, %", "share that is right, %")
-    _frame(axes, (start, 100), (start, 100), ticks, ticks)
-    axes.plot([start, 100], [start, 100], color=_FAINT, linewidth=1, linestyle=(0, (3, 3)))
-    axes.vlines(confidence, 100 * low, 100 * high, color=_RIGHT, alpha=0.6, linewidth=1.4)
-    _dots(axes, confidence, correct, _RIGHT, 7)
+    figure, axes = empty("confidence, %", "share that is right, %")
+    frame(axes, (start, 100), (start, 100), ticks, ticks)
+    axes.plot([start, 100], [start, 100], color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
+    axes.vlines(confidence, 100 * low, 100 * high, color=RIGHT, alpha=0.6, linewidth=1.4)
+    dots(axes, confidence, correct, RIGHT, 7)
     fewest, most = min(measured.bin_n), max(measured.bin_n)
     each = _thin(most) if fewest == most else f"{_thin(fewest)} to {_thin(most)}"
-    _note(axes, 100, start, f"n = {each} for each dot", _SOFT)
-    return _svg(figure, "Reliability: the share of answers that is right against their confidence")
+    note(axes, 100, start, f"n = {each} for each dot", SOFT)
+    return svg(figure, "Reliability: the share of answers that is right against their confidence")
 
 
 def wilson(hits: Floats, n: Floats) -> tuple[Floats, Floats]:
@@ -114,23 +114,24 @@ def _curve(confidence: Floats, right: Bools) -> tuple[Floats, Floats, Floats, Fl
     return n[picked] / max(1, len(order)), wrong[picked] / n[picked], low, high
 
 
-def _empty(name_x: str, name_y: str) -> tuple[Figure, Axes]:
+def empty(name_x: str, name_y: str) -> tuple[Figure, Axes]:
     """A figure of 360 by 240 points (what the SVG counts in) with room for the names of its axes."""
     figure = Figure(figsize=(5, 240 / 72), frameon=False)
     axes = figure.add_axes((0.095, 0.15, 0.88, 0.74), frameon=False)
-    figure.text(0, 0.962, name_y, color=_SOFT)
-    figure.text(0.975, 0.015, name_x, color=_SOFT, horizontalalignment="right")
+    figure.text(0, 0.962, name_y, color=SOFT)
+    figure.text(0.975, 0.015, name_x, color=SOFT, horizontalalignment="right")
     return figure, axes
 
 
-def _frame(
+def frame(
     axes: Axes, x: Interval, y: Interval, ticks_x: Sequence[float] | Floats, ticks_y: Sequence[float] | Floats
 ) -> None:
+    """Limits, ticks and faint lines of a plot."""
     axes.set(xlim=x, ylim=y)
     axes.set_xticks(ticks_x, [f"{tick:.4g}" for tick in ticks_x])
     axes.set_yticks(ticks_y, [f"{tick:.4g}" for tick in ticks_y])
-    axes.tick_params(length=0, pad=6, bottom=False, left=False, labelcolor=_SOFT)
-    axes.grid(axis="y", color=_LINE, linewidth=1)
+    axes.tick_params(length=0, pad=6, bottom=False, left=False, labelcolor=SOFT)
+    axes.grid(axis="y", color=LINE, linewidth=1)
     axes.set_axisbelow(True)
 
 
@@ -139,20 +140,21 @@ def _mark(axes: Axes, point: Point) -> None:
     top = axes.get_ylim()[1]
     x, y = 100 * point.coverage, min(100 * point.error, top)
     if point.coverage_interval:
-        axes.plot([100 * end for end in point.coverage_interval], [y, y], color=_INK, linewidth=1.1)
+        axes.plot([100 * end for end in point.coverage_interval], [y, y], color=INK, linewidth=1.1)
     if point.error_interval:
         ends = [min(100 * end, top) for end in point.error_interval]
-        axes.plot([x, x], ends, color=_INK, linewidth=1.1)
-    _dots(axes, np.array([x]), np.array([y]), _PAPER, 11)
-    _dots(axes, np.array([x]), np.array([y]), _INK, 8)
+        axes.plot([x, x], ends, color=INK, linewidth=1.1)
+    dots(axes, np.array([x]), np.array([y]), PAPER, 11)
+    dots(axes, np.array([x]), np.array([y]), INK, 8)
 
 
-def _dots(axes: Axes, x: Floats, y: Floats, color: str, size: float) -> None:
+def dots(axes: Axes, x: Floats, y: Floats, color: str, size: float) -> None:
     """Lines of no length with round ends: markers would need ids, which must be unique in a page."""
     axes.plot([x, x], [y, y], color=color, linewidth=size, solid_capstyle="round", gid="dot", zorder=3)
 
 
-def _note(axes: Axes, x: float, y: float, words: str, color: str) -> None:
+def note(axes: Axes, x: float, y: float, words: str, color: str) -> None:
+    """Words above a point, ending there."""
     where: dict[str, Any] = {"xytext": (0, 3), "textcoords": "offset points", "horizontalalignment": "right"}
     axes.annotate(words, (x, y), color=color, gid="note", zorder=4, **where)
 
@@ -161,7 +163,7 @@ def _thin(n: int) -> str:
     return f"{n:,}".replace(",", "\u202f")
 
 
-def _svg(figure: Figure, name: str) -> Markup:
+def svg(figure: Figure, name: str) -> Markup:
     """The figure as an <svg> element whose fonts and colors are the page's, without ids and addresses."""
     buffer = StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "vitrine"}):
