@@ -265,7 +265,14 @@ def test_the_same_files_are_nothing_new(market: Market, files: Path) -> None:
     assert first.source_id == second.source_id
     write(files, order_items=ITEMS.replace("120.00", "120.01"))
     assert market.ingest(files).source_id != first.source_id
-    assert len(list((market.data / "sources").glob("src-*"))) == 1
+
+
+def test_who_reads_the_tables_of_before_may_finish(market: Market, files: Path) -> None:
+    seen = []
+    for price in ("120.00", "121.00", "122.00"):
+        write(files, order_items=ITEMS.replace("120.00", price))
+        seen.append(market.ingest(files).source_id)
+    assert {path.name for path in (market.data / "sources").glob("src-*")} == set(seen[1:])
 
 
 def test_parquet_files_of_the_same_columns_are_taken_too(market: Market, files: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_kill_leaves_the_previous_sources_whole(
     report = market.ingest(new)
     assert report.changed and market.sources.source_id == report.source_id
     left = {path.name for path in (market.data / "sources").iterdir()}
-    assert left == {".lock", "manifest.json", report.source_id}
+    assert left == {".lock", "manifest.json", report.source_id, before}
 
 
 def test_two_at_once_are_refused(tmp_path: Path, deliveries: tuple[Path, Path]) -> None:

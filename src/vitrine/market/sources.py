@@ -84,9 +84,9 @@ class Sources:
         connection = duckdb.connect()
         connection.execute("SET enable_progress_bar = false")  # it would write between the lines of --json
         connection.execute(f"SET memory_limit = '{memory}'")
-        connection.execute(f"SET temp_directory = '{_quoted(self.folder / 'spill')}'")
+        connection.execute(f"SET temp_directory = '{quoted(self.folder / 'spill')}'")
         for name in self.tables:
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{_quoted(self.path(name))}')")
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{quoted(self.path(name))}')")
         return connection
 
     @property
@@ -94,6 +94,6 @@ class Sources:
         return self.folder / str(self.manifest["source_id"])
 
 
-def _quoted(path: Path) -> str:
-    """A path inside an SQL string; DuckDB binds no values in SET and in view definitions."""
+def quoted(path: Path) -> str:
+    """A path inside an SQL string; DuckDB binds no values in SET, COPY and view definitions."""
     return str(path.resolve()).replace("'", "''")
