@@ -95,9 +95,12 @@ class _TableCheck:
         )
 
     def _reject_broken(self) -> None:
-        rows = [[self.table.name, row, "", "", reason, text] for row, text, reason in self.delivered.broken]
-        if rows:
-            self.scratch.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", rows)
+        if not self.delivered.broken:
+            return
+        rows, texts, reasons = (list(values) for values in zip(*self.delivered.broken, strict=True))
+        self.scratch.register("broken", pa.table({"row": rows, "reason": reasons, "raw": texts}))
+        self.scratch.execute(f"INSERT INTO rejected SELECT '{self.table.name}', row, '', '', reason, raw FROM broken")
+        self.scratch.unregister("broken")
         self.delivered.broken.clear()
 
     def _drop_repeated(self) -> None:
