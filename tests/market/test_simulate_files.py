@@ -68,3 +68,16 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not empty"):
         simulate(tmp_path, sellers=100, orders=400, seed=1)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("sellers", "orders"), [(100, 300), (700, 2_100)])
+def test_the_smallest_sizes_come_in_whole(tmp_path: Path, sellers: int, orders: int) -> None:
+    simulate(tmp_path / "olist", sellers=sellers, orders=orders, seed=1, form="parquet")
+    (tmp_path / "market").mkdir()
+    market = Market.open(tmp_path / "market")
+    tables = market.ingest(tmp_path / "olist").tables
+    assert tables["orders"].rows == orders
+    assert sum(one.rejected + one.repeated for one in tables.values()) == 0
+    with market.sources.connect() as connection:
+        found = connection.execute("SELECT count(DISTINCT seller_id) FROM order_items").fetchall()
+    assert found == [(sellers,)]

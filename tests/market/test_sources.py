@@ -84,6 +84,11 @@ def test_before_the_first_ingest_the_way_is_shown(market: Market) -> None:
     assert "vitrine market ingest" in caught.value.hint
 
 
+def test_a_market_needs_a_folder_that_exists(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="is no folder"):
+        Market.open(tmp_path / "nowhere")
+
+
 def test_a_task_without_its_tables_is_named(market: Market, files: Path) -> None:
     report = market.ingest(files)
     assert {"closed_deals", "marketing_qualified_leads"} <= set(report.lacking["activation"])
