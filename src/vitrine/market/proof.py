@@ -13,7 +13,10 @@ from vitrine.market.model import Model
 
 @dataclass(frozen=True, slots=True)
 class AucComparison:
-    """Challenger against champion on `n` common later rows of `groups` sellers: gain in AUC and its 95 % interval."""
+    """Challenger against champion on `n` common later rows of `groups` sellers: gain in AUC and its 95 % interval.
+
+    A `retired` champion reads features that today's SQL no longer makes: it cannot score, whoever follows it.
+    """
 
     challenger: str
     champion: str
@@ -21,11 +24,12 @@ class AucComparison:
     groups: int
     gain: float
     interval: tuple[float, float]
+    retired: bool = False
 
     @property
     def proven(self) -> bool:
-        """Better beyond chance."""
-        return self.interval[0] > 0
+        """Better beyond chance; against a champion whose features are no longer made, not worse beyond chance."""
+        return self.interval[0] > 0 or (self.retired and self.interval[1] >= 0)
 
     @property
     def advice(self) -> str:
@@ -57,5 +61,6 @@ def compare_auc(challenger: Model, champion: Model, later: pa.Table, *, keys: tu
         )
     groups = np.array(rows.column(group).to_pylist(), dtype=str)
     gain, interval = auc_difference(y, challenger.probability(rows), champion.probability(rows), groups)
+    retired = challenger.origin.features_id != champion.origin.features_id
     shown = (round(interval[0], 5), round(interval[1], 5))
-    return AucComparison(*names, len(y), len(np.unique(groups)), round(gain, 5), shown)
+    return AucComparison(*names, len(y), len(np.unique(groups)), round(gain, 5), shown, retired)

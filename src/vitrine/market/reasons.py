@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from vitrine.market.model import Model
 
-MOST = 5
+MOST = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from vitrine.market.encoding import Matrix
 from vitrine.market.metrics import auc
 from vitrine.market.scorers import fit_trees
 
-MOST_ROUNDS = 300
+MOST_ROUNDS = 200
 _FOLDS = 3  # of the five: a trial costs three fits
 _MOST_ROWS = 15_000  # settings chosen on this many rows serve more; a trial stays a matter of seconds
 _START = {

@@ -139,10 +139,18 @@ def _top(table: pa.Table | None) -> list[AtRisk]:
 
 
 def _in_words(reasons: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str, bool], ...]:
-    shown = [
-        (feature_words(one["feature"]), value_words(one["feature"], one["value"]), one["part"] > 0) for one in reasons
-    ]
-    return tuple(shown[:_SHOWN_REASONS])
+    """Reasons that differ only in their window are one: parts of log-odds add up, the strongest window speaks."""
+    pushes: dict[str, float] = defaultdict(float)
+    speaker: dict[str, Mapping[str, Any]] = {}
+    for one in reasons:
+        subject = feature_words(one["feature"]).partition(",")[0]
+        pushes[subject] += one["part"]
+        speaker.setdefault(subject, one)
+    strongest = sorted(pushes, key=lambda subject: -abs(pushes[subject]))[:_SHOWN_REASONS]
+    return tuple(
+        (feature_words(speaker[s]["feature"]), value_words(speaker[s]["feature"], speaker[s]["value"]), pushes[s] > 0)
+        for s in strongest
+    )
 
 
 def _moved(market: "Market", model: Model, later: pa.Table) -> list[tuple[str, Drift]]:

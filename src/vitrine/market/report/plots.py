@@ -22,7 +22,7 @@ def by_month(months: Sequence[Mapping[str, Any]], later_from: str) -> Markup:
     bottom = np.floor(10 * low) / 10
     ticks = np.arange(bottom, 1.001, 0.1)
     at = np.arange(len(known))
-    step = max(1, len(known) // 6)
+    step = max(1, -(-len(known) // 5))
     frame(axes, (-0.6, max(1, len(known)) - 0.4), (bottom, 1.0), [], ticks)
     axes.set_xticks(at[::step], [one["month"] for one in known[::step]])
     axes.axhline(0.5, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
@@ -57,7 +57,7 @@ def profit(found: Mapping[str, Any]) -> Markup:
     """Profit for each 1,000 rows against the share contacted, and where the advised threshold lands."""
     share, gain = 100 * np.array(found["curve"][0]), 1000 * np.array(found["curve"][1])
     low, high = min(0.0, float(gain.min())), max(1.0, float(gain.max()) * 1.1)
-    low = max(low, -1.5 * high)
+    low = max(low, -high)
     figure, axes = empty("contacted, %", "profit for each 1,000")
     ticks = _round_ticks(low, high)
     frame(axes, (0, 100), (ticks[0], ticks[-1]), [0, 25, 50, 75, 100], ticks)
@@ -67,8 +67,9 @@ def profit(found: Mapping[str, Any]) -> Markup:
     here = found["profit_per_1000"]
     if found["threshold"] is not None:
         x = 100 * found["contacted"]
-        axes.plot([x, x], [max(here["low"], ticks[0]), here["high"]], color=INK, linewidth=1.1)
-        dots(axes, np.array([x]), np.array([here["mean"]]), INK, 8)
+        low, mean, high = (float(np.clip(here[name], ticks[0], ticks[-1])) for name in ("low", "mean", "high"))
+        axes.plot([x, x], [low, high], color=INK, linewidth=1.1)
+        dots(axes, np.array([x]), np.array([mean]), INK, 8)
     return svg(figure, "Profit against the share contacted")
 
 

@@ -1,0 +1,113 @@
+"""The marketplace's demo: simulate, build, prove that nothing looks ahead, train four tasks, score, report.
+
+Its figures stand beside the best that the planted truth allows: a model finds what is there and nothing more.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitrine.errors import Refused
+from vitrine.market.home import Market
+from vitrine.market.jobs import run_promotion, run_training
+from vitrine.market.lookahead import lookahead
+from vitrine.market.profit import Costs
+from vitrine.market.refresh import month_starts
+from vitrine.market.report.write import write_report
+from vitrine.market.score import score
+from vitrine.market.segment_jobs import run_segments
+from vitrine.market.simulate import simulate
+from vitrine.stores.whole import whole
+
+Progress = Callable[[int, int], None]
+Watch = Callable[[str], Progress]
+_LABELLED = ("churn", "delay", "activation")
+_CHECKED_DATES = 2
+_TRIALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """Everything the demo shows at its end; `best` is the AUC (mean, low, high) that the planted truth allows."""
+
+    folder: Path
+    ingested: dict[str, Any]
+    build: dict[str, Any]
+    lookahead: dict[str, Any]
+    training: dict[str, dict[str, Any]]
+    segments: dict[str, Any]
+    scores: list[dict[str, Any]]
+    best: dict[str, dict[str, float]]
+    report: Path
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
+            "folder": str(self.folder),
+            "report": str(self.report),
+        }
+
+
+def run_demo(folder: Path, *, sellers: int, orders: int, seed: int, watch: Watch) -> DemoReport:
+    """Run every stage in `folder`, offline; `watch(stage)` gives a stage's progress callback. Run again, it continues."""
+    started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = folder / f"simulated-{sellers}-{orders}-{seed}"
+    if not (files / "truth" / "bounds.json").exists():
+        simulate(
+            files, sellers=sellers, orders=orders, seed=seed, faults=True, form="csv", on_progress=watch("simulate")
+        )
+    market = Market.open(folder)
+    ingested = market.ingest(files, on_progress=watch("ingest"))
+    dates = month_starts(market)
+    built = market.features.build(dates, on_progress=watch("build"))
+    looked = lookahead(market.features, dates[len(dates) // 2 :][:_CHECKED_DATES], on_progress=watch("look ahead"))
+    training = {}
+    for task in _LABELLED:
+        training[task] = run_training(
+            market, task, costs=Costs(), trials=_TRIALS, seed=seed, on_progress=watch(f"train {task}")
+        )
+    segments = run_segments(market, seed=seed)
+    for task, one in training.items():
+        if not one["promoted"]:
+            _try_promotion(market, task, one)
+    scores = [score(market, task).as_dict() for task in (*_LABELLED, "segments")]
+    found = DemoReport(
+        folder=folder,
+        ingested=ingested.as_dict(),
+        build=built.as_dict(),
+        lookahead=looked.as_dict(),
+        training=training,
+        segments=segments,
+        scores=scores,
+        best=_best(files),
+        report=write_report(market),
+        seconds=time.perf_counter() - started,
+    )
+    with whole(folder / "demo.json", hint="free some space and run vitrine market demo again") as temporary:
+        temporary.write_text(json.dumps(found.as_dict(), indent=1, default=str, ensure_ascii=False), encoding="utf-8")
+    return found
+
+
+def _try_promotion(market: Market, task: str, one: dict[str, Any]) -> None:
+    try:
+        run_promotion(market, task, one["model"])
+    except Refused as error:  # the champion of an earlier run stays: that is the rule, not a fault
+        one["not_promoted"] = error.message
+    else:
+        one["promoted"] = True
+
+
+def _best(files: Path) -> dict[str, dict[str, float]]:
+    """The planted AUC of each task: no model can do better than chance allows above it."""
+    bounds = json.loads((files / "truth" / "bounds.json").read_text(encoding="utf-8"))
+    return {task: _bound(of) for task, of in bounds.items() if task in _LABELLED}
+
+
+def _bound(of: dict[str, Any]) -> dict[str, float]:
+    flat = of if "auc" in of else next((one for one in of.values() if isinstance(one, dict) and "auc" in one), {})
+    return {name: flat[name] for name in ("auc", "low", "high") if name in flat}
