@@ -475,3 +475,37 @@ def _show_demo(found: "DemoReport") -> None:
     output.say(f"All of it: {found.seconds:.0f} s.")
     output.say(f"Look at  {found.report}")
     output.say("Then, with files of your own:  vitrine market ingest DIR")
+
+
+@market.command()
+def uplift(
+    attributes: Annotated[Path, typer.Argument(help="Parquet: product_id, attribute, value, confidence, known_at.")],
+    trials: Trials = 10,
+    seed: Seed = 0,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Measure what image attributes of products, as known at the time, add to the churn model.
+
+    [dim]vitrine market uplift product_attributes.parquet[/]
+    """
+    from vitrine.market.attributes import read_attributes
+    from vitrine.market.attributes import uplift as measure
+    from vitrine.market.home import Market
+    from vitrine.market.make_abt import make_abt
+
+    opened = Market.open(workspace)
+    table = read_attributes(attributes)
+    abt = make_abt(opened.data / "abt", opened.features, "churn").abt
+    threads = opened.settings.learn.threads
+    with output.progress("uplift") as update:
+        found = measure(abt, opened.sources, table, trials=trials, seed=seed, threads=threads, on_progress=update)
+    if as_json:
+        output.show_json([one.as_dict() for one in found])
+        return
+    rows = [
+        (one.attribute or "all together", f"{one.auc_without:.3f}", f"{one.auc_with:.3f}",
+         f"{one.gain:+.4f} ({one.interval[0]:+.4f} to {one.interval[1]:+.4f})", f"{one.n:,}")
+        for one in found
+    ]  # fmt: skip
+    output.show_table("What image attributes add, out of time", ["attribute", "AUC without", "with", "gain", "n"], rows)
