@@ -353,6 +353,7 @@ def measured(way: str, arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "way": way,
         "process_seconds": round(seconds, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         "peak_mb": round(usage.ru_maxrss / 1024),
         **json.loads(said),
     }

@@ -1,5 +1,6 @@
 """The feature queries on DuckDB, in the process."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import date
 
@@ -7,6 +8,19 @@ import duckdb
 import pyarrow as pa
 
 from vitrine.market.queries import SELLER_TABLES, TABLES, VIEWS, WINDOWS, sql
+
+# Texts that the groups gather by: as numbers with a dictionary they are gathered nearly twice as fast.
+_TEXTS = {
+    "seller_id": ("sale", "item", "review", "payment"),
+    "product_id": ("item",),
+    "category": ("item",),
+    "customer_state": ("sale",),
+    "seller_state": ("sale",),
+    "customer_unique_id": ("sale",),
+    "payment_type": ("payment",),
+    "window_name": ("windows",),
+}
+_LARGEST_DICTIONARY = 1_000_000  # a larger one would need more memory than it saves
 
 
 class DuckDB:
@@ -32,10 +46,27 @@ class DuckDB:
     def _prepare_sellers(self) -> None:
         for name in SELLER_TABLES:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql(name)}")
+        for column, tables in _TEXTS.items():
+            self._number(column, tables)
         for name in VIEWS:
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql(name)}")
         self._sellers_can_be_asked = True
 
     def answer(self, sql: str) -> pa.Table:
         """The rows of a query."""
-        return self.connection.sql(sql).to_arrow_table()
+        table = self.connection.sql(sql).to_arrow_table()
+        for place, field in enumerate(table.schema):
+            if pa.types.is_dictionary(field.type):
+                table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
+        return table
+
+    def _number(self, column: str, tables: Sequence[str]) -> None:
+        """Keep a text column as numbers with a sorted dictionary, which keeps the order of the texts."""
+        count = f"SELECT approx_count_distinct({column}) FROM {tables[0]}"
+        if not 0 < self.connection.execute(count).fetchall()[0][0] < _LARGEST_DICTIONARY:
+            return
+        kind = f"{column}_{uuid.uuid4().hex}"
+        values = f"SELECT DISTINCT {column} FROM {tables[0]} WHERE {column} IS NOT NULL ORDER BY {column}"
+        self.connection.execute(f"CREATE TYPE {kind} AS ENUM ({values})")
+        for table in tables:
+            self.connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE {kind}")

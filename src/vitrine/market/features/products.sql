@@ -5,8 +5,6 @@ WITH windowed AS (
         k.seller_id,
         w.window_name,
         count(*) AS items,
-        count(DISTINCT k.product_id) AS products,
-        count(DISTINCT k.category) AS categories,
         avg(k.photos) AS photos_mean,
         avg(k.volume_cm3) AS volume_mean,
         median(k.volume_cm3) AS volume_median,
@@ -15,21 +13,6 @@ WITH windowed AS (
         avg(k.weight_g) AS weight_mean,
         avg(k.name_length) AS name_length_mean,
         avg(k.description_length) AS description_length_mean,
-        count(*) FILTER (WHERE k.category = 'cama_mesa_banho') AS bed_bath_table,
-        count(*) FILTER (WHERE k.category = 'beleza_saude') AS health_beauty,
-        count(*) FILTER (WHERE k.category = 'esporte_lazer') AS sports_leisure,
-        count(*) FILTER (WHERE k.category = 'moveis_decoracao') AS furniture_decor,
-        count(*) FILTER (WHERE k.category = 'informatica_acessorios') AS computers_accessories,
-        count(*) FILTER (WHERE k.category = 'utilidades_domesticas') AS housewares,
-        count(*) FILTER (WHERE k.category = 'relogios_presentes') AS watches_gifts,
-        count(*) FILTER (WHERE k.category = 'telefonia') AS telephony,
-        count(*) FILTER (WHERE k.category = 'brinquedos') AS toys,
-        count(*) FILTER (WHERE k.category = 'ferramentas_jardim') AS garden_tools,
-        count(*) FILTER (WHERE k.category = 'automotivo') AS auto,
-        count(*) FILTER (WHERE k.category = 'cool_stuff') AS cool_stuff,
-        count(*) FILTER (WHERE k.category = 'perfumaria') AS perfumery,
-        count(*) FILTER (WHERE k.category = 'bebes') AS baby,
-        count(*) FILTER (WHERE k.category = 'eletronicos') AS electronics,
         count(k.category) AS categorized
     FROM item_known AS k
     JOIN windows AS w ON k.age_days <= w.days
@@ -60,13 +43,30 @@ by_category AS (
     GROUP BY k.reference_date, k.seller_id, w.window_name, k.category
 ),
 
--- Herfindahl-Hirschman index: 1 where all items are of one category.
-concentration AS (
+categorized AS (
     SELECT
         reference_date,
         seller_id,
         window_name,
-        sum(items * items) / (sum(items) * sum(items)) AS by_square
+        count(*) AS categories,
+        sum(items) AS items,
+        coalesce(sum(items) FILTER (WHERE category = 'cama_mesa_banho'), 0) AS bed_bath_table,
+        coalesce(sum(items) FILTER (WHERE category = 'beleza_saude'), 0) AS health_beauty,
+        coalesce(sum(items) FILTER (WHERE category = 'esporte_lazer'), 0) AS sports_leisure,
+        coalesce(sum(items) FILTER (WHERE category = 'moveis_decoracao'), 0) AS furniture_decor,
+        coalesce(sum(items) FILTER (WHERE category = 'informatica_acessorios'), 0) AS computers_accessories,
+        coalesce(sum(items) FILTER (WHERE category = 'utilidades_domesticas'), 0) AS housewares,
+        coalesce(sum(items) FILTER (WHERE category = 'relogios_presentes'), 0) AS watches_gifts,
+        coalesce(sum(items) FILTER (WHERE category = 'telefonia'), 0) AS telephony,
+        coalesce(sum(items) FILTER (WHERE category = 'brinquedos'), 0) AS toys,
+        coalesce(sum(items) FILTER (WHERE category = 'ferramentas_jardim'), 0) AS garden_tools,
+        coalesce(sum(items) FILTER (WHERE category = 'automotivo'), 0) AS auto,
+        coalesce(sum(items) FILTER (WHERE category = 'cool_stuff'), 0) AS cool_stuff,
+        coalesce(sum(items) FILTER (WHERE category = 'perfumaria'), 0) AS perfumery,
+        coalesce(sum(items) FILTER (WHERE category = 'bebes'), 0) AS baby,
+        coalesce(sum(items) FILTER (WHERE category = 'eletronicos'), 0) AS electronics,
+        -- Herfindahl-Hirschman index: 1 where all items are of one category.
+        sum(items * items) / (sum(items) * sum(items)) AS concentration
     FROM by_category
     GROUP BY reference_date, seller_id, window_name
 ),
@@ -78,8 +78,8 @@ by_product AS (
     GROUP BY k.reference_date, k.seller_id, w.window_name, k.product_id
 ),
 
-best_seller AS (
-    SELECT reference_date, seller_id, window_name, max(items) / sum(items) AS share
+assortment AS (
+    SELECT reference_date, seller_id, window_name, count(*) AS products, max(items) / sum(items) AS of_best_seller
     FROM by_product
     GROUP BY reference_date, seller_id, window_name
 )
@@ -88,8 +88,8 @@ SELECT
     f.reference_date,
     f.seller_id,
     f.window_name,
-    coalesce(w.products, 0) AS products_count_window,
-    coalesce(w.categories, 0) AS products_categories_window,
+    coalesce(b.products, 0) AS products_count_window,
+    coalesce(c.categories, 0) AS products_categories_window,
     w.photos_mean AS products_photos_mean_window,
     w.volume_mean AS products_volume_cm3_mean_window,
     w.volume_median AS products_volume_cm3_median_window,
@@ -99,31 +99,31 @@ SELECT
     w.name_length_mean AS products_name_length_mean_window,
     w.description_length_mean AS products_description_length_mean_window,
     (w.items - w.categorized) / w.items AS products_uncategorized_share_window,
-    c.by_square AS products_category_concentration_window,
-    b.share AS products_best_seller_share_window,
+    c.concentration AS products_category_concentration_window,
+    b.of_best_seller AS products_best_seller_share_window,
     -- 1 where the seller asks what the category's items cost on average.
     r.ratio AS products_price_position_window,
-    w.bed_bath_table / nullif(w.categorized, 0) AS products_category_bed_bath_table_share_long,
-    w.health_beauty / nullif(w.categorized, 0) AS products_category_health_beauty_share_long,
-    w.sports_leisure / nullif(w.categorized, 0) AS products_category_sports_leisure_share_long,
-    w.furniture_decor / nullif(w.categorized, 0) AS products_category_furniture_decor_share_long,
-    w.computers_accessories / nullif(w.categorized, 0) AS products_category_computers_accessories_share_long,
-    w.housewares / nullif(w.categorized, 0) AS products_category_housewares_share_long,
-    w.watches_gifts / nullif(w.categorized, 0) AS products_category_watches_gifts_share_long,
-    w.telephony / nullif(w.categorized, 0) AS products_category_telephony_share_long,
-    w.toys / nullif(w.categorized, 0) AS products_category_toys_share_long,
-    w.garden_tools / nullif(w.categorized, 0) AS products_category_garden_tools_share_long,
-    w.auto / nullif(w.categorized, 0) AS products_category_auto_share_long,
-    w.cool_stuff / nullif(w.categorized, 0) AS products_category_cool_stuff_share_long,
-    w.perfumery / nullif(w.categorized, 0) AS products_category_perfumery_share_long,
-    w.baby / nullif(w.categorized, 0) AS products_category_baby_share_long,
-    w.electronics / nullif(w.categorized, 0) AS products_category_electronics_share_long
+    c.bed_bath_table / c.items AS products_category_bed_bath_table_share_long,
+    c.health_beauty / c.items AS products_category_health_beauty_share_long,
+    c.sports_leisure / c.items AS products_category_sports_leisure_share_long,
+    c.furniture_decor / c.items AS products_category_furniture_decor_share_long,
+    c.computers_accessories / c.items AS products_category_computers_accessories_share_long,
+    c.housewares / c.items AS products_category_housewares_share_long,
+    c.watches_gifts / c.items AS products_category_watches_gifts_share_long,
+    c.telephony / c.items AS products_category_telephony_share_long,
+    c.toys / c.items AS products_category_toys_share_long,
+    c.garden_tools / c.items AS products_category_garden_tools_share_long,
+    c.auto / c.items AS products_category_auto_share_long,
+    c.cool_stuff / c.items AS products_category_cool_stuff_share_long,
+    c.perfumery / c.items AS products_category_perfumery_share_long,
+    c.baby / c.items AS products_category_baby_share_long,
+    c.electronics / c.items AS products_category_electronics_share_long
 FROM frame AS f
 LEFT JOIN windowed AS w
     ON w.reference_date = f.reference_date AND w.seller_id = f.seller_id AND w.window_name = f.window_name
-LEFT JOIN concentration AS c
+LEFT JOIN categorized AS c
     ON c.reference_date = f.reference_date AND c.seller_id = f.seller_id AND c.window_name = f.window_name
-LEFT JOIN best_seller AS b
+LEFT JOIN assortment AS b
     ON b.reference_date = f.reference_date AND b.seller_id = f.seller_id AND b.window_name = f.window_name
 LEFT JOIN price_position AS r
     ON r.reference_date = f.reference_date AND r.seller_id = f.seller_id AND r.window_name = f.window_name
