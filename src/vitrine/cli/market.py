@@ -280,11 +280,11 @@ def show_segments(report: dict[str, Any]) -> None:
         for one in report["tried"]
     ]
     output.show_table("Tried", ["k", "silhouette", "stability", "least stable", "smallest"], rows)
-    rows = [
+    found = [
         (f"{one['rows']:,}", output.percent(one["share"]), f"{one['stability']:.2f}", one["words"])
         for one in report["segments"]
     ]
-    output.show_table(f"{report['model']}: {report['k']} segments", ["sellers", "", "stability", "who"], rows)
+    output.show_table(f"{report['model']}: {report['k']} segments", ["sellers", "", "stability", "who"], found)
     if "warning" in report:
         output.say(report["warning"])
     output.say("champion" if report["promoted"] else "challenger: vitrine market promote segments")

@@ -17,9 +17,9 @@ def base_rate(y: Labels, parts: Split) -> Floats:
     return np.full(len(y), float(y[parts.rows("train")].mean()))
 
 
-def rule_column(encoding: Encoding, starts: tuple[str, ...]) -> str | None:
-    """The column of the simplest rule: the first whose name begins as the task says."""
-    found = [name for start in starts for name in encoding.numbers if name.startswith(start)]
+def rule_column(table: pa.Table, starts: tuple[str, ...]) -> str | None:
+    """The column of the simplest rule, feature or not: the first whose name begins as the task says."""
+    found = [name for start in starts for name in table.column_names if name.startswith(start)]
     return found[0] if found else None
 
 

@@ -30,7 +30,7 @@ def evaluate(
     later, test, train = (parts.rows(name) for name in ("later", "test", "train"))
     p = chosen.probability
     new = later[parts.fold[later] < 0]
-    rule = baselines.rule_column(encoding, task(abt.task).rule)
+    rule = baselines.rule_column(abt.table, task(abt.task).rule)
     others = {"base_rate": baselines.base_rate(y, parts)}
     if rule is not None:
         others["recency"] = baselines.one_column(abt.table, rule, y, parts)

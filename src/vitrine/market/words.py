@@ -51,3 +51,34 @@ def value_words(name: str, value: float | str | None) -> str:
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}".replace(",", "\u202f")
     return f"{value:.2f}"
+
+
+def subject_of(name: str, value: float | str | None) -> str:
+    """What a reason is about: the feature without its window; where there was nothing to measure, the window itself."""
+    if value is None and _quiet(name):
+        return " ".join(_quiet(name))
+    return feature_words(name).partition(",")[0]
+
+
+def said(name: str, value: float | str | None) -> tuple[str, str]:
+    """A reason as (words, value); a window in which nothing happened is said once, whatever could not be measured in it.
+
+    >>> said("products_name_length_mean_28d", None), said("sales_orders_56d", 3.0)
+    (('sales in the last 28 days', 'none'), ('orders, 56 days', '3'))
+    """
+    if value is None and _quiet(name):
+        return f"{_quiet(name)[0]} in the last {_quiet(name)[1]} days", "none"
+    return feature_words(name), value_words(name, value)
+
+
+def _quiet(name: str) -> tuple[str, ...]:
+    """(what there was none of, days) for a feature of a window."""
+    window = _WINDOW.search(name)
+    # of intervals and trends one sale is too few: missing does not mean that there was none
+    if not window or "interval" in name or "trend" in name or name.endswith(f"_sd_{window[1]}d"):
+        return ()
+    if name.startswith("reviews_"):
+        return "reviews", window[1]
+    if name.startswith(("sales_", "products_", "payments_", "customers_")):
+        return "sales", window[1]
+    return ("steps of a delivery", window[1]) if name.startswith("delivery_") else ()

@@ -21,7 +21,7 @@ from vitrine.market.report import plots
 from vitrine.market.score import latest_rows, scored
 from vitrine.market.segment_jobs import load_segments, members
 from vitrine.market.tasks import TASKS, Task, line
-from vitrine.market.words import feature_words, value_words
+from vitrine.market.words import feature_words, said, subject_of
 
 if TYPE_CHECKING:
     from vitrine.market.home import Market
@@ -143,14 +143,11 @@ def _in_words(reasons: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str, boo
     pushes: dict[str, float] = defaultdict(float)
     speaker: dict[str, Mapping[str, Any]] = {}
     for one in reasons:
-        subject = feature_words(one["feature"]).partition(",")[0]
+        subject = subject_of(one["feature"], one["value"])
         pushes[subject] += one["part"]
         speaker.setdefault(subject, one)
     strongest = sorted(pushes, key=lambda subject: -abs(pushes[subject]))[:_SHOWN_REASONS]
-    return tuple(
-        (feature_words(speaker[s]["feature"]), value_words(speaker[s]["feature"], speaker[s]["value"]), pushes[s] > 0)
-        for s in strongest
-    )
+    return tuple((*said(speaker[s]["feature"], speaker[s]["value"]), pushes[s] > 0) for s in strongest)
 
 
 def _moved(market: "Market", model: Model, later: pa.Table) -> list[tuple[str, Drift]]:

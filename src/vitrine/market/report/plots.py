@@ -49,7 +49,8 @@ def calibration(measured: Mapping[str, Any]) -> Markup:
     axes.plot([0, top], [0, top], color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
     axes.vlines(said, 100 * low, 100 * high, color=RIGHT, alpha=0.6, linewidth=1.4)
     dots(axes, said, happened, RIGHT, 7)
-    note(axes, top, 0, f"out of time, n = {int(n.sum()):,}".replace(",", "\u202f"), SOFT)
+    shown = f"{int(n.sum()):,}".replace(",", "\u202f")
+    note(axes, top, 0, f"out of time, n = {shown}", SOFT)
     return svg(figure, "Calibration: the share that happened against the probability said")
 
 
