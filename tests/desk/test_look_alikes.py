@@ -79,6 +79,10 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
         assert np.array_equal(find(tmp_path, photos_of, vectors).vectors, first.vectors)
 
 
+def test_a_catalog_without_photos_has_no_look_alikes(tmp_path: Path) -> None:
+    assert find(tmp_path, {}, Vectors({})).skus == ()
+
+
 def test_products_that_nothing_tells_apart_are_all_alike(tmp_path: Path) -> None:
     photos_of = {f"s{n}": [f"f{n}"] for n in range(30)}
     vectors = Vectors({f"f{n}": np.ones(24, np.float32) for n in range(30)})

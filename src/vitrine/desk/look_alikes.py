@@ -95,6 +95,8 @@ def find_look_alikes(
 ) -> LookAlikes:
     """The look-alikes among the products of `photos_of` (sku → photo_ids); kept in `folder` and not computed again."""
     skus = sorted(photos_of)
+    if not skus:
+        return LookAlikes((), np.zeros((0, 1), np.float32), np.zeros(0, np.int64))
     digest = sha256(embedder_id.encode())
     for sku in skus:
         digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
