@@ -288,15 +288,24 @@ def test_a_stopped_attribute_is_published_neither_by_the_next_run_nor_for_a_new_
     published = sum(row["decision"] == PUBLISHED for row in publishing.predictions(attribute=name).to_pylist())
     assert published
     assert {one.attribute: one.state for one in publishing.audits()}[name] == audit.NOT_CONFIRMED
-    with publishing.catalog.transaction() as connection:
-        table = schema.audit_rounds
-        connection.execute(sa.update(table).where(table.c.attribute == name).values(stopped_at=MOMENT))
+    _stop(publishing, name, MOMENT)
     assert {row["decision"] for row in publishing.predictions(attribute=name).to_pylist()} == {TO_REVIEW}
     second = publishing.classify(on_progress=silent)
     assert second.run_id != first.run_id and second.published == first.published - published
+    _stop(publishing, name, None)
+    assert publishing.classify(on_progress=silent).published == first.published
+    again = publishing.predictions(attribute=name).to_pylist()
+    assert sum(row["decision"] == PUBLISHED for row in again) == published
+    _stop(publishing, name, MOMENT)
     drawing = BytesIO()
     Image.fromarray(publishing.pixels(publishing.catalog.read(schema.photos)["photo_id"][0].as_py())).save(
         drawing, "PNG"
     )
     decided = {row["attribute"]: row["decision"] for row in publishing.classify_photo(drawing.getvalue())}
     assert decided[name] == TO_REVIEW
+
+
+def _stop(workspace: Workspace, attribute: str, moment: datetime | None) -> None:
+    table = schema.audit_rounds
+    with workspace.catalog.transaction() as connection:
+        connection.execute(sa.update(table).where(table.c.attribute == attribute).values(stopped_at=moment))

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from vitrine import __version__
-from vitrine.cli import check, classify, configure, demo, ingest, init, learn, output, serve, users
+from vitrine.cli import check, classify, configure, demo, desk, ingest, init, learn, output, serve, users
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     learn.promote,
     learn.models,
     classify.classify,
+    desk.audit,
     serve.serve,
     configure.doctor,
 ):
