@@ -5,7 +5,7 @@ import sys
 import typer
 
 from vitrine import __version__
-from vitrine.cli import check, classify, configure, demo, desk, ingest, init, learn, output, serve, users
+from vitrine.cli import check, classify, configure, decisions, demo, desk, ingest, init, learn, output, serve, users
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(configure.config, name="config")
+app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(users.users, name="users")
 
 
