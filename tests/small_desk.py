@@ -9,8 +9,7 @@ from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy, parse
 
 MOMENT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-TAXONOMY = parse(
-    """
+TAXONOMY_TEXT = """
 version = 1
 [attributes.color.values]
 red = {}
@@ -20,7 +19,7 @@ pink = {}
 none = {}
 block = {}
 """
-)
+TAXONOMY = parse(TAXONOMY_TEXT)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,16 @@ the catalog is filled in one transaction at the end. So a run that was killed co
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.errors import InputError
@@ -57,9 +59,12 @@ def classify(
     *,
     catalog: Catalog,
     folder: Path,
+    stopped: Collection[str] = (),
     on_progress: Progress = lambda done, total: None,
 ) -> ClassifyReport:
     """Decide every product of `photos_of` (sku → photo_ids) and publish what the certificates allow.
+
+    Of the attributes that an audit has `stopped` nothing is published.
 
     `embed(photo_ids)` makes sure that the photos have vectors and gives them. Raises InputError when there is nothing to
     classify, StorageError when a disk is full; what was finished stays and the same call continues.
@@ -68,12 +73,17 @@ def classify(
         raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
     started = time.perf_counter()
     skus = sorted(photos_of)
-    run_id = _run_id(model.model_id, skus, photos_of)
+    run_id = _run_id(model.model_id, skus, photos_of, stopped)
     output = folder / run_id
     if not (output / _DONE).exists():
-        _write_parts(model, skus, photos_of, embed, output, run_id, on_progress)
-        _load(output, catalog)
+
+        def decide(some: Sequence[str], vectors: NDArray[np.float32]) -> pa.Table:
+            return withhold(decide_products(model, some, vectors, run_id=run_id), stopped)
+
+        _write_parts(decide, skus, photos_of, embed, output, on_progress)
         (output / _DONE).touch()
+    if not _is_loaded(catalog, run_id, model, skus[0]):
+        _load(output, catalog)
     seconds = time.perf_counter() - started
     decisions = pads.dataset(output, format="parquet").to_table(columns=["decision"]).column("decision").to_numpy()
     published = int((decisions == PUBLISHED).sum())
@@ -92,6 +102,13 @@ def decide_products(model: Model, skus: Sequence[str], vectors: NDArray[np.float
     decided = model.predictor.decide(vectors)
     tables = [_decide_attribute(model, name, one, skus, run_id) for name, one in decided.items()]
     return pa.concat_tables(tables)
+
+
+def withhold(answers: pa.Table, stopped: Collection[str]) -> pa.Table:
+    """The same answers, with those of `stopped` attributes sent to review."""
+    of_stopped = pc.is_in(answers.column("attribute"), pa.array(stopped, pa.string()))
+    decision = pc.if_else(of_stopped, TO_REVIEW, answers.column("decision"))
+    return answers.set_column(answers.column_names.index("decision"), answers.schema.field("decision"), decision)
 
 
 def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str], run_id: str) -> pa.Table:
@@ -128,20 +145,19 @@ def _alternatives(known: Sequence[str], one: Decoded) -> list[str]:
     ]
 
 
-def _run_id(model_id: str, skus: Sequence[str], photos_of: dict[str, list[str]]) -> str:
-    digest = hashlib.sha256(model_id.encode())
+def _run_id(model_id: str, skus: Sequence[str], photos_of: dict[str, list[str]], stopped: Collection[str]) -> str:
+    digest = hashlib.sha256("|".join([model_id, *sorted(stopped)]).encode())
     for sku in skus:
         digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
     return f"run-{digest.hexdigest()[:12]}"
 
 
 def _write_parts(
-    model: Model,
+    decide: Callable[[Sequence[str], NDArray[np.float32]], pa.Table],
     skus: Sequence[str],
     photos_of: dict[str, list[str]],
     embed: Callable[[Sequence[str]], PhotoVectors],
     output: Path,
-    run_id: str,
     on_progress: Progress,
 ) -> None:
     for start in range(0, len(skus), _PRODUCTS_PER_PART):
@@ -151,8 +167,15 @@ def _write_parts(
             photo_ids = [photo_id for sku in part for photo_id in photos_of[sku]]
             vectors = fuse([photos_of[sku] for sku in part], embed(photo_ids))
             with whole(path, hint="free some space and run vitrine classify again; it continues") as temporary:
-                pq.write_table(decide_products(model, part, vectors, run_id=run_id), temporary)
+                pq.write_table(decide(part, vectors), temporary)
         on_progress(start + len(part), len(skus))
+
+
+def _is_loaded(catalog: Catalog, run_id: str, model: Model, sku: str) -> bool:
+    """Whether the catalog has the answers of this run, and not those of another one that came between."""
+    table = tables.predictions
+    of_run = (table.c.run_id == run_id) & (table.c.model_id == model.model_id) & (table.c.sku == sku)
+    return catalog.count(sa.select(table.c.sku).where(of_run)) == len(model.attributes)
 
 
 def _load(output: Path, catalog: Catalog) -> None:

@@ -82,6 +82,13 @@ class LearnSettings(_Section):
     threads: int = Field(0, ge=0, description="processor threads; 0 = all")
 
 
+class AuditSettings(_Section):
+    """How many published answers people are asked blind, for each attribute."""
+
+    first: int = Field(150, ge=1, description="after each certification")
+    weekly: float = Field(20, ge=0, description="in each week after that")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -98,6 +105,7 @@ class Settings(BaseSettings):
     cleaning: CleaningSettings = CleaningSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     learn: LearnSettings = LearnSettings()
+    audit: AuditSettings = AuditSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -184,6 +192,7 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("cleaning", CleaningSettings),
         ("embedder", EmbedderSettings),
         ("learn", LearnSettings),
+        ("audit", AuditSettings),
     ]
 
 

@@ -8,12 +8,19 @@ It is data, not code: `taxonomy.toml` in the workspace, proposed by `vitrine ini
 ... names = {en = "Heel", pt = "Salto"}
 ... [attributes.heel.values]
 ... none = {en = "No heel", pt = "Sem salto"}
-... stiletto = {en = "Stiletto", pt = "Fino", synonyms = ["agulha"]}
+... [attributes.heel.values.stiletto]
+... en = "Stiletto"
+... pt = "Fino"
+... synonyms = ["agulha"]
+... rule = "Thinner than a finger at its base."
+... examples = ["F000652"]
 ... [attributes.heel_covering]
 ... applies_when = {attribute = "heel", values = ["stiletto"]}
 ... [attributes.heel_covering.values]
 ... lacquered = {pt = "Laqueado"}
 ... ''')
+>>> taxonomy.attributes["heel"].rules, taxonomy.attributes["heel"].examples
+({'stiletto': 'Thinner than a finger at its base.'}, {'stiletto': ('F000652',)})
 >>> taxonomy.attributes["heel_covering"].values
 ('lacquered', 'not applicable')
 >>> taxonomy.attributes["heel"].read("FINO"), taxonomy.attributes["heel"].read("agulha")
@@ -69,7 +76,10 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One thing to know about a product; `values` ends with `not applicable` where a rule says when it applies."""
+    """One thing to know about a product; `values` ends with `not applicable` where a rule says when it applies.
+
+    For people who decide, a value can have a written rule and examples: skus of products that show it well.
+    """
 
     name: str
     values: tuple[str, ...]
@@ -77,6 +87,8 @@ class Attribute:
     value_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     applies_when: AppliesWhen | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _spellings: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def read(self, text: str) -> str | None:
@@ -139,6 +151,7 @@ class Taxonomy:
         return complete
 
 
+_NO_LANGUAGES = frozenset({"synonyms", "rule", "examples"})  # what else a value's table has beside its names
 _NOT_APPLICABLE_NAMES = {"en": NOT_APPLICABLE, "pt": "não se aplica", "es": "no aplica", "id": "tidak berlaku"}
 
 
@@ -178,11 +191,23 @@ def _attribute(name: str, table: object, where: str) -> Attribute:
         raise InputError(f"{where}: attribute '{name}' has no values", hint=f"add a table [attributes.{name}.values]")
     rule = _applies_when(name, table.get("applies_when"), where)
     entries = table["values"]
-    synonyms = {value: tuple(entry.get("synonyms", ())) for value, entry in entries.items() if "synonyms" in entry}
-    value_names = {v: {k: str(n) for k, n in e.items() if k != "synonyms"} for v, e in entries.items()}
+    synonyms, examples = _lists(name, "synonyms", entries, where), _lists(name, "examples", entries, where)
+    rules = {value: str(entry["rule"]) for value, entry in entries.items() if "rule" in entry}
+    value_names = {v: {k: str(n) for k, n in e.items() if k not in _NO_LANGUAGES} for v, e in entries.items()}
     values = (*entries, NOT_APPLICABLE) if rule and NOT_APPLICABLE not in entries else tuple(entries)
     spellings = _spellings(name, values, value_names, synonyms, where)
-    return Attribute(name, values, table.get("names", {}), value_names, synonyms, rule, spellings)
+    return Attribute(name, values, table.get("names", {}), value_names, synonyms, rule, rules, examples, spellings)
+
+
+def _lists(
+    attribute: str, key: str, entries: Mapping[str, Mapping[str, object]], where: str
+) -> dict[str, tuple[str, ...]]:
+    """value → its list under `key`, where it has one."""
+    found = {value: entry[key] for value, entry in entries.items() if key in entry}
+    for value, given in found.items():
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            raise InputError(f"{where}: {key} of {attribute} '{value}' is {given!r}", hint=f'write {key} = ["…", "…"]')
+    return {value: tuple(given) for value, given in found.items() if isinstance(given, list)}
 
 
 def _spellings(

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
+from vitrine.desk import audit, draw
 from vitrine.desk.fill import fill
 from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
 from vitrine.embed.build import build
@@ -252,16 +253,28 @@ class Workspace:
 
     def classify(self, *, on_progress: Progress = _silent) -> classify.ClassifyReport:
         """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people."""
+        model = self.model()
         report = classify.classify(
-            self.model(),
+            model,
             photos_to_fuse(self.catalog.read(schema.product_photos)),
             self.embed,
             catalog=self.catalog,
             folder=self.data / "runs",
+            stopped=audit.stopped(self.catalog),
             on_progress=on_progress,
         )
-        fill(self.catalog, self.taxonomy, self.look_alikes)
+        draw.begin(self.catalog, model)
+        self.ask()
         return report
+
+    def ask(self) -> int:
+        """Draw the audits that are due and fill the queue anew; returns how many questions are open."""
+        draw.draw(self.catalog, self.settings.audit)
+        return fill(self.catalog, self.taxonomy, self.look_alikes)
+
+    def audits(self) -> list[audit.AttributeAudit]:
+        """How the promise of every attribute stands (see `vitrine.desk.audit`)."""
+        return audit.status(self.catalog, self.taxonomy)
 
     @property
     def look_alikes(self) -> LookAlikes:
@@ -283,6 +296,7 @@ class Workspace:
         photo, cleaned = describe_photo(data, self.cleaning)
         vectors = self.embedder.embed([self._embeddable(cleaned)])
         answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
+        answers = classify.withhold(answers, audit.stopped(self.catalog))
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
 
@@ -301,9 +315,11 @@ class Workspace:
         return current_labels(spoken_labels(self.catalog))
 
     def predictions(self, *, attribute: str | None = None) -> pa.Table:
-        """The champion's predictions (schema `vitrine.records.Prediction`), of all attributes or one."""
+        """The champion's predictions (schema `vitrine.records.Prediction`), of all attributes or one, as they stand now."""
         table = schema.predictions
-        query = sa.select(table).where(table.c.model_id == champion_of(self.catalog))
+        decision = audit.decision_now(audit.stopped(self.catalog))
+        columns = [decision if column is table.c.decision else column for column in table.c]
+        query = sa.select(*columns).where(table.c.model_id == champion_of(self.catalog))
         if attribute is not None:
             query = query.where(table.c.attribute == self.taxonomy.attribute(attribute).name)
         return self.catalog.read(query)

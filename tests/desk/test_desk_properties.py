@@ -170,8 +170,8 @@ class Curators(RuleBasedStateMachine):
 
 
 Curators.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=20,
+    max_examples=12,
+    stateful_step_count=14,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

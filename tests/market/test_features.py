@@ -14,10 +14,12 @@ D = date(2017, 7, 1)
 
 # Seed 4's features and what they are called here, besides payments, states and categories.
 SEED_FEATURES = {
-    "sales": "orders active_days items order_value_mean item_price_mean item_price_max item_price_min items_per_order order_value_min order_value_max interval_days",
+    "sales": "orders active_days items order_value_mean item_price_mean item_price_max item_price_min items_per_order "
+    "order_value_min order_value_max interval_days",
     "reviews": "score_mean score_median score_min score_max reviewed_share",
     "customers": "states",
-    "delivery": "late_share cancelled_share freight_mean freight_median freight_max freight_min approval_to_delivery_days_mean purchase_to_delivery_days_mean promise_margin_days_mean",
+    "delivery": "late_share cancelled_share freight_mean freight_median freight_max freight_min "
+    "approval_to_delivery_days_mean purchase_to_delivery_days_mean promise_margin_days_mean",
     "payments": "installments_mean installments_median installments_max installments_min",
     "products": "photos_mean volume_cm3_mean volume_cm3_median volume_cm3_min volume_cm3_max",
 }

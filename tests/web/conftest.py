@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from visitors import ROLES, Visitor, visitor
 
+from vitrine.stores import schema
 from vitrine.web.app import create_app
 from vitrine.web.auth import Access
 from vitrine.web.people import add_person
@@ -19,9 +21,12 @@ PASSWORD = "a long enough password"
 
 @pytest.fixture(scope="session")
 def classified_folder(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drawn catalog with a champion and its answers; copy it before writing."""
+    """The drawn catalog with a champion and its answers, a third of it without labels; copy it before writing."""
     folder = Path(shutil.copytree(trained_folder, tmp_path_factory.mktemp("classified") / "workspace"))
     workspace = Workspace(folder)
+    labels = schema.labels
+    with workspace.catalog.transaction() as connection:  # as if these were new arrivals
+        connection.execute(sa.delete(labels).where(sa.or_(*(labels.c.sku.endswith(digit) for digit in "147"))))
     workspace.classify()
     workspace.catalog.close()
     return folder

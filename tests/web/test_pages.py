@@ -19,14 +19,20 @@ def first_sku(client: TestClient) -> str:
 
 def test_the_counts_of_the_overview_add_up(app: FastAPI, viewer: Visitor) -> None:
     overview = viewer.get("/api/v1/overview").json()
-    table = schema.predictions
-    predictions = app.state.workspace.catalog.count(table)
-    waiting = app.state.workspace.catalog.count(sa.select(table).where(table.c.decision == "to_review"))
-    assert predictions > 1_000
-    assert overview["published"] + overview["decided"] + overview["waiting"] == predictions
-    assert overview["waiting"] == waiting
-    assert [one["attribute"] for one in overview["coverage"]] == list(app.state.workspace.taxonomy.attributes)
+    workspace = app.state.workspace
+    counts = {name: overview[name] for name in ("published", "decided", "labelled", "waiting", "aside")}
+    assert sum(counts.values()) == workspace.catalog.count(schema.predictions) > 1_000
+    assert counts["waiting"] == workspace.catalog.count(sa.select(schema.queue).where(schema.queue.c.turn.is_not(None)))
+    assert counts["waiting"] > 500 and counts["labelled"] > 500 and not counts["decided"]
+    assert [one["attribute"] for one in overview["coverage"]] == list(workspace.taxonomy.attributes)
     assert "Color" in viewer.get("/", headers=PAGE).text
+
+
+def test_the_catalog_counts_the_same_standings_as_the_overview(viewer: Visitor) -> None:
+    for one in viewer.get("/api/v1/overview").json()["coverage"]:
+        for standing in ("published", "decided", "labelled", "waiting", "aside"):
+            filters = {"attribute": one["attribute"], "standing": standing, "limit": 1}
+            assert viewer.get("/api/v1/products", params=filters).json()["found"] == one[standing], (one, standing)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def test_the_product_page_says_who_said_what(app: FastAPI, viewer: Visitor) -> N
     assert (
         color["by"].startswith("md-")
         and 0 <= color["confidence"] <= 1
-        and color["standing"] in ("published", "waiting")
+        and color["standing"] in ("published", "waiting", "labelled")
     )
     html = viewer.get("/product", params={"sku": sku}, headers=PAGE).text
     assert sku in html and page["photos"][0]["photo_id"] in html

@@ -5,7 +5,21 @@ import sys
 import typer
 
 from vitrine import __version__
-from vitrine.cli import check, classify, configure, demo, ingest, init, learn, market, output, serve, users
+from vitrine.cli import (
+    check,
+    classify,
+    configure,
+    decisions,
+    demo,
+    desk,
+    ingest,
+    init,
+    learn,
+    market,
+    output,
+    serve,
+    users,
+)
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -28,12 +42,14 @@ for command in (
     learn.promote,
     learn.models,
     classify.classify,
+    desk.audit,
     serve.serve,
     configure.doctor,
 ):
     app.command()(command)
 app.add_typer(configure.config, name="config")
 app.add_typer(market.market, name="market")
+app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(users.users, name="users")
 
 

@@ -4,6 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import sqlalchemy as sa
 import typer
 
 from vitrine.cli import output
@@ -33,6 +34,7 @@ def serve(
 
     opened = vitrine.open(workspace)
     access = how_people_come_in(opened, host, port)
+    fill_queue_once(opened)
     _run(opened, access, host, port, as_json)
 
 
@@ -50,6 +52,16 @@ def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access"
             hint="vitrine users add NAME --role admin",
         )
     return Access(by_link=False, cookie=cookie)
+
+
+def fill_queue_once(workspace: "Workspace") -> None:
+    """Ask people what a workspace classified before there was a queue leaves open."""
+    from vitrine.desk.fill import fill
+    from vitrine.stores import schema
+
+    catalog = workspace.catalog
+    if not catalog.count(schema.queue) and catalog.count(sa.select(schema.predictions.c.sku).limit(1)):
+        fill(catalog, workspace.taxonomy, workspace.look_alikes)
 
 
 def _is_this_machine(host: str) -> bool:

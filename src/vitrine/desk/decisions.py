@@ -7,15 +7,15 @@ gets the same answer, so a client that heard nothing may simply repeat itself.
 import dataclasses
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from vitrine.desk import journal, queue
-from vitrine.desk.journal import DECIDED, REJECTED, REVIEW, SINGLE, UNDO, UNDONE, Pair
+from vitrine.desk import audit, journal, queue
+from vitrine.desk.journal import AUDIT, DECIDED, REJECTED, REVIEW, SINGLE, UNDO, UNDONE, Pair
 from vitrine.errors import Conflict, InputError, NotFound, Refused
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Lease, now
@@ -168,6 +168,7 @@ def _enter(connection: sa.Connection, answers: Mapping[Pair, Answer], action: Ac
     timely = [one for pair, one in answers.items() if pair not in late]
     _check_products(connection, timely)
     made = [_entry(one, entries[one.pair], leases.get(one.pair), action, n) for n, one in enumerate(timely)]
+    made = _with_mode(made, audit.drawn(connection, (one.pair for one in timely), action.model_id))
     made = _append(connection, _with_predictions(connection, made, action.model_id), entries)
     return Entered(action.batch_id, made, late)
 
@@ -241,6 +242,16 @@ def _entry(answer: Answer, entries: Sequence[Decision], lease: Lease | None, act
     )
 
 
+def _with_mode(made: Sequence[Decision], audited: Collection[Pair]) -> list[Decision]:
+    """Blind first answers to what was drawn for an audit are audits."""
+    return [
+        dataclasses.replace(one, mode=AUDIT)
+        if one.blind and one.mode != REVIEW and (one.sku, one.attribute) in audited
+        else one
+        for one in made
+    ]
+
+
 def _with_predictions(connection: sa.Connection, made: Sequence[Decision], model_id: str | None) -> list[Decision]:
     """With what the model had said: the head that was shown with the lease, else the champion's."""
     table = schema.predictions
@@ -308,4 +319,5 @@ def _append(connection: sa.Connection, made: Sequence[Decision], entries: Entrie
     if completed:
         connection.execute(sa.insert(schema.decisions), [dataclasses.asdict(one) for one in completed])
         queue.follow(connection, alive_after)
+        audit.follow(connection, alive_after)
     return completed

@@ -7,7 +7,7 @@ can be helped.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,18 +19,19 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk import journal, queue
+from vitrine.desk import audit, journal, queue
 from vitrine.desk.journal import Pair
 from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
 from vitrine.intake.labels import current_labels
 from vitrine.learn.promote import champion_of
-from vitrine.records import Decision
+from vitrine.records import Decision, Queued
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
 
 BLIND_SHARE = 0.05
 RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % in a small one
+AUDIT_EVERY = 4
 SURE = 0.9
 CONTRADICTED = 0.2  # of the neighbors agree
 LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
@@ -44,15 +45,17 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = 
     What is published is asked only where it stands out: a rare value, or a confident answer that `look_alikes`
     contradict; what a table says already, only where the prediction says otherwise. What people have decided stays
     decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
-    is left.
+    is left. Audits (see `vitrine.desk.draw`) stand between the others.
     """
     predictions, members, labels = _known(catalog, taxonomy)
     questions = rank(predictions, members, labels, look_alikes)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
-        rows = list(_in_line(questions, journal.every_entry(connection)))
+        audits = audit.waiting(connection, champion_of(catalog))
+        rows = list(_in_line(_between(questions, audits), journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
+    catalog.note_sizes()
     return sum(row["turn"] is not None for row in rows)
 
 
@@ -95,10 +98,25 @@ def spread(questions: Iterable[Question]) -> Iterator[Question]:
         yield from held
 
 
+def _between(questions: Iterable[Question], audits: Sequence[Queued]) -> Iterator[Question]:
+    """Every few questions an audit; a question that is an audit too is asked only as that."""
+    left = deque(asdict(one) for one in audits)
+    audited = {(one.sku, one.attribute) for one in audits}
+    others = (one for one in questions if (one["sku"], one["attribute"]) not in audited)
+    for number, question in enumerate(others, 1):
+        yield question
+        if left and number % AUDIT_EVERY == 0:
+            yield left.popleft()
+    yield from left
+
+
 def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The champion's predictions, the families, and what tables say without contradicting themselves."""
     table = schema.predictions
-    columns = [table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence", "decision")]
+    columns: list[sa.ColumnElement[Any]] = [
+        table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence")
+    ]
+    columns.append(audit.decision_now(audit.stopped(catalog)))
     wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
     predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
     labels = current_labels(catalog.read(schema.labels))
@@ -186,7 +204,7 @@ def _in_line(questions: Iterable[Question], entered: Mapping[Pair, list[Decision
             "not_for": not_for,
             "worth": question["worth"],
             "family_size": question["family_size"],
-            "blind": journal.coin("blind", *pair, BLIND_SHARE),
+            "blind": question["reason"] == journal.AUDIT or journal.coin("blind", *pair, BLIND_SHARE),
         }
     for alive in people.values():
         asked = queue.asked_by_people(alive)

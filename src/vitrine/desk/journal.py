@@ -103,7 +103,10 @@ def reviewed(alive: Sequence[Decision]) -> tuple[Decision, Sequence[Decision]]:
 
 
 def turn_after(alive: Sequence[Decision]) -> tuple[int | None, str | None]:
-    """When the question comes up again after these live entries, and who must not get it: (turn, not_for)."""
+    """When the question comes up again after these live entries, and who must not get it: (turn, not_for).
+
+    An audit that says that a published value is wrong always gets a second look: a slip there would count as the head's.
+    """
     if not alive:
         return NORMAL, None
     first, reviews = reviewed(alive)
@@ -115,16 +118,22 @@ def turn_after(alive: Sequence[Decision]) -> tuple[int | None, str | None]:
     if first.outcome != DECIDED:
         return None, None
     disputed = holds(alive) is None
-    sampled = not reviews and coin("review", first.sku, first.attribute, REVIEW_SHARE) and first.mode != IMPORT
-    if sampled or (disputed and len(reviews) < 2):
+    doubted = first.mode == AUDIT and first.value != first.predicted_value
+    sampled = first.mode != IMPORT and coin("review", first.sku, first.attribute, REVIEW_SHARE)
+    if (not reviews and (doubted or sampled)) or (disputed and len(reviews) < 2):
         return NORMAL, alive[-1].author
     return None, None
 
 
 def coin(purpose: str, sku: str, attribute: str, share: float) -> bool:
     """Chosen for `purpose` or not: a coin that falls before the outcome is known and never falls again."""
+    return number(purpose, sku, attribute) < share
+
+
+def number(purpose: str, sku: str, attribute: str) -> float:
+    """Where that coin falls, evenly in [0, 1)."""
     digest = hashlib.sha256(f"{purpose}|{attribute}|{sku}".encode()).digest()
-    return int.from_bytes(digest[:8]) < share * 2**64
+    return (int.from_bytes(digest[:8]) >> 11) / 2**53
 
 
 def by_attribute(pairs: Iterable[Pair]) -> Mapping[str, list[str]]:

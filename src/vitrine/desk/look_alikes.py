@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from vitrine.errors import InputError, NotFound, StorageError
+from vitrine.errors import InputError, NotFound
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.projection import fit_projection
 from vitrine.stores.whole import whole
@@ -94,12 +95,14 @@ def find_look_alikes(
 ) -> LookAlikes:
     """The look-alikes among the products of `photos_of` (sku → photo_ids); kept in `folder` and not computed again."""
     skus = sorted(photos_of)
+    if not skus:
+        return LookAlikes((), np.zeros((0, 1), np.float32), np.zeros(0, np.int64))
     digest = sha256(embedder_id.encode())
     for sku in skus:
         digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
     path = folder / f"look-alikes-{digest.hexdigest()[:12]}.npz"
-    if path.exists():
-        return _load(path)
+    if kept := _kept(path):
+        return kept
     vectors = _small(skus, photos_of, photos, embedder_id, blocks)
     found = LookAlikes(tuple(skus), vectors, _clusters(vectors))
     with whole(path, hint="free some space and run vitrine classify again") as temporary, temporary.open("wb") as file:
@@ -110,12 +113,13 @@ def find_look_alikes(
     return found
 
 
-def _load(path: Path) -> LookAlikes:
+def _kept(path: Path) -> LookAlikes | None:
+    """What was kept; None where there is nothing, or nothing that can be read: it is computed again then."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             return LookAlikes(tuple(kept["skus"].tolist()), kept["vectors"], kept["cluster"])
-    except (OSError, ValueError, KeyError) as error:
-        raise StorageError(f"{path} cannot be read: {error}", hint="delete it and run vitrine classify") from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
 
 
 def _small(

@@ -23,7 +23,7 @@ _TILTS = np.geomspace(0.2, 6.0, 20)
 
 
 def evidence(wrong: Sequence[bool] | NDArray[np.bool_], allowed: float) -> NDArray[np.float64]:
-    """Log of the e-process after each audit (n,), in order: what a gambler owns who began with 1 and bets on more errors.
+    """Log of the e-process after each audit (…, n), in order: what a gambler owns who began with 1 and bets on errors.
 
     While every published item is wrong with probability at most `allowed` given the past, no strategy is expected to
     win, and exceeds 1/δ ever with probability at most δ (Ville). Bets as in Waudby-Smith and Ramdas (2024, JRSS-B,
@@ -32,15 +32,15 @@ def evidence(wrong: Sequence[bool] | NDArray[np.bool_], allowed: float) -> NDArr
     rates = np.minimum(allowed * np.array(_TIMES_ALLOWED), (1 + allowed) / 2)
     factor = np.array([(1 - rates) / (1 - allowed), rates / allowed])
     start = np.array([_KEPT, *[(1 - _KEPT) / (len(rates) - 1)] * (len(rates) - 1)])
-    shares, total = start, 0.0
-    logs = np.zeros(len(wrong))
-    for i, one in enumerate(np.asarray(wrong, dtype=np.intp)):
-        won = shares * factor[one]
-        gain = float(won.sum())
-        total += np.log(gain)
+    outcomes = np.asarray(wrong, dtype=np.intp)
+    shares = np.broadcast_to(start, (*outcomes.shape[:-1], len(start)))
+    gains = np.ones(outcomes.shape)
+    for i in range(outcomes.shape[-1]):
+        won = shares * factor[outcomes[..., i]]
+        gain = won.sum(axis=-1, keepdims=True)
         shares = (1 - _SHARED) * won / gain + _SHARED * start
-        logs[i] = total
-    return logs
+        gains[..., i] = gain[..., 0]
+    return np.log(gains).cumsum(axis=-1)
 
 
 def upper_bound(errors: int, audits: int, risk: float) -> float:
@@ -57,7 +57,7 @@ def upper_bound(errors: int, audits: int, risk: float) -> float:
 
     def against(rate: float) -> float:
         owned = logsumexp(-_TILTS * errors - audits * np.log1p(-rate * gain)) - np.log(len(_TILTS))
-        return float(owned) + np.log(risk)
+        return float(owned + np.log(risk))
 
     if against(1.0) <= 0:
         return 1.0

@@ -27,7 +27,7 @@ UNCERTAIN = "uncertain"
 OUTLIER = "outlier"
 RARE = "rare"
 AGAINST_LABEL = "against label"
-ALONE = (OUTLIER, RARE, AGAINST_LABEL)
+ALONE = (OUTLIER, RARE, AGAINST_LABEL, journal.AUDIT)
 _ASKED_BY_PEOPLE = (journal.REJECTED, journal.UNSURE, journal.REVIEW)
 
 
@@ -93,12 +93,11 @@ def remaining(catalog: Catalog, taxonomy: Taxonomy, *, since: datetime) -> list[
     table, leases, decisions = schema.queue, schema.leases, schema.decisions
     opened = _counts(catalog, sa.select(table.c.attribute).where(table.c.turn.is_not(None)))
     lent = _counts(catalog, sa.select(leases.c.attribute).where(leases.c.expires_at > now()))
-    entered = sa.select(decisions.c.attribute).where(decisions.c.decided_at >= since, decisions.c.mode != journal.UNDO)
-    undone = sa.select(decisions.c.attribute).where(decisions.c.decided_at >= since, decisions.c.mode == journal.UNDO)
-    more, fewer = _counts(catalog, entered), _counts(catalog, undone)
+    undone = sa.exists().where(decisions.c.decision_id == schema.decisions.alias("undo").c.undoes)
+    kept = (decisions.c.decided_at >= since) & (decisions.c.mode != journal.UNDO) & ~undone
+    decided = _counts(catalog, sa.select(decisions.c.attribute).where(kept))
     return [
-        Remaining(name, opened.get(name, 0), lent.get(name, 0), max(0, more.get(name, 0) - fewer.get(name, 0)))
-        for name in taxonomy.attributes
+        Remaining(name, opened.get(name, 0), lent.get(name, 0), decided.get(name, 0)) for name in taxonomy.attributes
     ]
 
 

@@ -219,6 +219,7 @@ decisions = Table(
     Index("ix_decisions_item", "sku", "attribute", "version", unique=True),
     Index("ix_decisions_undoes", "undoes", unique=True),
     Index("ix_decisions_author", "author", "decided_at"),
+    Index("ix_decisions_moment", "decided_at"),
 )
 
 queue = Table(

@@ -1,17 +1,32 @@
 """The JSON twins of the pages, under /api/v1; the same query functions, described by OpenAPI."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, UploadFile
+from pydantic import BaseModel, ConfigDict
 
-from vitrine.web.auth import Viewer
-from vitrine.web.inputs import Key
+from vitrine.web import work
+from vitrine.web.auth import Admin, Viewer
+from vitrine.web.inputs import Key, Word
 from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
 from vitrine.web.queries.scorecards import Compared, Models, compare_models, models
 from vitrine.web.queries.search import CatalogPage, Filters, search
 
 router = APIRouter(prefix="/api/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAnswer:
+    """One attribute of a photo that was sent; `decision` is published or to_review."""
+
+    attribute: str
+    value: str
+    confidence: float
+    decision: str
+    alternatives: dict[str, float]
+    head_id: str
 
 
 @router.get("/overview", tags=["catalog"])
@@ -46,3 +61,37 @@ def compare_json(request: Request, person: Viewer, left: Key, right: Key) -> Com
     """`left` as challenger against `right` on common test products."""
     workspace = request.app.state.workspace
     return compare_models(workspace.catalog, request.app.state.scorecards, left, right, workspace.evaluation_rows)
+
+
+class JobBody(BaseModel):
+    """What to start; `model_id` for evaluate and promote, by default the model trained last."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["train", "evaluate", "classify", "promote", "roll_back", "retrain"]
+    model_id: Word = None
+
+
+@router.get("/jobs", tags=["jobs"])
+def jobs_json(request: Request, person: Viewer) -> list[work.Job]:
+    """Long work, running and past."""
+    return work.jobs(request.app.state.workspace.catalog)
+
+
+@router.get("/jobs/{job_id}", tags=["jobs"])
+def job_json(request: Request, person: Viewer, job_id: Key) -> work.Job:
+    """One piece of long work."""
+    return work.find(request.app.state.workspace.catalog, job_id)
+
+
+@router.post("/jobs", tags=["jobs"], status_code=202)
+def start_job_json(request: Request, person: Admin, body: JobBody) -> work.Job:
+    """Start long work; 409 while another one runs."""
+    return work.start(request.app.state.workspace, body.kind, person=person.name, model_id=body.model_id)
+
+
+@router.post("/classify", tags=["catalog"])
+def classify_json(request: Request, person: Viewer, photo: UploadFile) -> list[PhotoAnswer]:
+    """Attributes of one photo, without keeping it: the champion's answers, and which of them may be published."""
+    rows = request.app.state.workspace.classify_photo(photo.file.read())
+    return [PhotoAnswer(**row) for row in rows]

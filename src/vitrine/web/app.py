@@ -10,28 +10,20 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from vitrine import __version__
 from vitrine.errors import NotFound
 from vitrine.stores import schema
-from vitrine.web import api, pages, sign_in
+from vitrine.web import api, desk_api, pages, sign_in
 from vitrine.web.auth import Access, Attempts, Viewer
+from vitrine.web.evidence import Neighborhood
 from vitrine.web.failures import answer_failures
 from vitrine.web.guard import Guard, Meters
 from vitrine.web.inputs import Key
 from vitrine.web.photos import Photos
 from vitrine.web.queries.scorecards import Scorecards
-from vitrine.web.render import asset_bytes
+from vitrine.web.render import STATIC, asset_bytes
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
 _FOREVER = "private, max-age=31536000, immutable"
-_STATIC = {
-    "report.css": "text/css",
-    "desk.css": "text/css",
-    "desk.js": "text/javascript",
-    "curate.js": "text/javascript",
-    "grid.js": "text/javascript",
-    "jobs.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
 
 
 def create_app(workspace: "Workspace", access: Access) -> FastAPI:
@@ -50,11 +42,13 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.meters = meters
     app.state.attempts = (Attempts(5, 15 * 60), Attempts(30, 15 * 60))  # failed sign-ins by name, by address
     app.state.photos = Photos(workspace)
+    app.state.neighborhood = Neighborhood(workspace)
     app.state.scorecards = Scorecards(workspace.data / "models", workspace.data / "evaluations")
     _add_shared(app)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
     app.include_router(api.router)
+    app.include_router(desk_api.router)
     answer_failures(app)
     if access.by_link:  # a name that an attacker points at 127.0.0.1 is not served
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
@@ -65,9 +59,9 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
 def _add_shared(app: FastAPI) -> None:
     @app.get("/static/{version}/{name}", include_in_schema=False)
     def static(version: str, name: str) -> Response:
-        if name not in _STATIC:
+        if name not in STATIC:
             raise NotFound(f"there is no file '{name}'")
-        return Response(asset_bytes(name), media_type=_STATIC[name], headers={"Cache-Control": _FOREVER})
+        return Response(asset_bytes(name), media_type=STATIC[name], headers={"Cache-Control": _FOREVER})
 
     @app.get("/healthz", tags=["server"], summary="Whether the server and its catalog answer")
     def healthz(request: Request) -> dict[str, str]:

@@ -12,7 +12,11 @@ def blank(value: object) -> object:
     return None if value == "" else value
 
 
+_Text = Annotated[str, Field(max_length=200, pattern=_WITHOUT_NUL)]
+_LongText = Annotated[str, Field(max_length=2_000, pattern=_WITHOUT_NUL)]
+_Portion = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
 Key = Annotated[str, Field(min_length=1, max_length=200, pattern=_WITHOUT_NUL)]
-Word = Annotated[str | None, BeforeValidator(blank), Field(max_length=200, pattern=_WITHOUT_NUL)]
-Comment = Annotated[str | None, BeforeValidator(blank), Field(max_length=2_000, pattern=_WITHOUT_NUL)]
-Share = Annotated[float | None, BeforeValidator(blank), Field(ge=0, le=1, allow_inf_nan=False)]
+Word = Annotated[_Text | None, BeforeValidator(blank)]
+Comment = Annotated[_LongText | None, BeforeValidator(blank)]
+Share = Annotated[_Portion | None, BeforeValidator(blank)]

@@ -1,17 +1,21 @@
 """The pages; each shows what its query function gives, as does its twin in `api`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from vitrine.desk import grid
 from vitrine.errors import NotFound
-from vitrine.web.auth import Viewer
-from vitrine.web.inputs import Key
+from vitrine.web import work
+from vitrine.web.auth import Admin, Curator, Viewer
+from vitrine.web.desk_api import family, queue_left
+from vitrine.web.inputs import Key, Share, Word
 from vitrine.web.queries.overview import overview
-from vitrine.web.queries.product import product
+from vitrine.web.queries.product import product, version_of
 from vitrine.web.queries.scorecards import compare_models, model, models
 from vitrine.web.queries.search import Filters, search
+from vitrine.web.queries.values import predicted_values
 from vitrine.web.render import render
 
 router = APIRouter(include_in_schema=False)
@@ -42,6 +46,64 @@ def product_page(request: Request, person: Viewer, sku: Key) -> Response:
     return render(request, "product.html", page=product(workspace.catalog, workspace.taxonomy, sku))
 
 
+@router.get("/curate")
+def curate_page(request: Request, person: Curator, attribute: Word = None) -> Response:
+    """Questions one by one; the page's script takes them from the queue."""
+    workspace = request.app.state.workspace
+    if attribute:
+        workspace.taxonomy.attribute(attribute)
+    return render(request, "curate.html", left=queue_left(request, person), attribute=attribute)
+
+
+@router.get("/curate/grid")
+def grid_page(
+    request: Request,
+    person: Curator,
+    attribute: Word = None,
+    value: Word = None,
+    after: Word = None,
+    after_confidence: Share = None,
+) -> Response:
+    """All products of one predicted value; without a value, which values there are."""
+    workspace = request.app.state.workspace
+    values = predicted_values(workspace.catalog, workspace.taxonomy, attribute)
+    start = (after_confidence, after) if after is not None and after_confidence is not None else None
+    page = None
+    if attribute and value:
+        page = grid.page(workspace.catalog, workspace.taxonomy, attribute, value, after=start)
+    return render(
+        request,
+        "grid.html",
+        page=page,
+        values=values,
+        attribute=attribute,
+        value=value,
+        attributes=list(workspace.taxonomy.attributes),
+    )
+
+
+@router.get("/family")
+def family_page(request: Request, person: Curator, sku: Key, attribute: Key, value: Word = None) -> Response:
+    """A correction and the products that it speaks for."""
+    workspace = request.app.state.workspace
+    known = workspace.taxonomy.attribute(attribute)
+    proposals = family(request, person, sku, attribute, value) if value else []
+    page = product(workspace.catalog, workspace.taxonomy, sku)
+    answer = next(one for one in page.answers if one.attribute == attribute)
+    version = version_of(workspace.catalog, sku, attribute)
+    return render(
+        request,
+        "family.html",
+        page=page,
+        answer=answer,
+        attribute=attribute,
+        value=value,
+        values=known.values,
+        proposals=proposals,
+        version=version,
+    )
+
+
 @router.get("/models")
 def models_page(request: Request, person: Viewer) -> Response:
     """All models and the champion's history."""
@@ -67,3 +129,21 @@ def scorecard_page(request: Request, person: Viewer, model_id: Key) -> Response:
     if not path.exists():
         raise NotFound(f"{known.model_id} has no scorecard yet", hint=f"vitrine evaluate --model {known.model_id}")
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/jobs")
+def jobs_page(request: Request, person: Viewer) -> Response:
+    """Long work, running and past."""
+    return render(request, "jobs.html", jobs=work.jobs(request.app.state.workspace.catalog))
+
+
+@router.post("/jobs")
+def start_job(
+    request: Request,
+    person: Admin,
+    kind: Annotated[Literal["train", "evaluate", "classify", "promote", "roll_back", "retrain"], Form()],
+    model_id: Annotated[Word, Form()] = None,
+) -> Response:
+    """Start long work."""
+    job = work.start(request.app.state.workspace, kind, person=person.name, model_id=model_id)
+    return RedirectResponse(f"/jobs#{job.job_id}", 303)

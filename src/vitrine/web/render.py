@@ -30,6 +30,9 @@ def render(request: Request, template: str, *, status_code: int = 200, **context
         t=speech.t,
         attribute_name=lambda name: speech.attribute(taxonomy, name),
         value_name=lambda attribute, value: speech.value(taxonomy, attribute, value),
+        words_of=lambda prefix: {
+            key.removeprefix(f"{prefix}."): text for key, text in speech.words.items() if key.startswith(f"{prefix}.")
+        },
         forgery=forgery_token(getattr(request.state, "session", "")),
         here=request.url.path,
         by_link=access.by_link,
@@ -75,10 +78,26 @@ def photo_url(photo_id: str, width: int) -> str:
     return f"/photos/{photo_id}/{width}"
 
 
-@lru_cache(maxsize=64)
+STATIC = {
+    "report.css": "text/css",
+    "desk.css": "text/css",
+    "desk.js": "text/javascript",
+    "curate.js": "text/javascript",
+    "grid.js": "text/javascript",
+    "jobs.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+
+
 def asset(name: str) -> str:
-    """Where a static file is served; the name changes with its content, so that browsers keep it forever."""
-    return f"/static/{hashlib.sha256(asset_bytes(name)).hexdigest()[:12]}/{name}"
+    """Where a static file is served; the address changes with any of them, so that browsers may keep it forever."""
+    return f"/static/{_version()}/{name}"
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    # one for all: modules import each other by relative address and must meet the same copy
+    return hashlib.sha256(b"".join(asset_bytes(name) for name in STATIC)).hexdigest()[:12]
 
 
 def asset_bytes(name: str) -> bytes:

@@ -1,7 +1,7 @@
 """The words of the pages in four languages, and how each language writes numbers and moments.
 
 >>> speech = speak("pt")
->>> speech.percent(0.8137), speech.count(12345), speech.t("status.published")
+>>> speech.percent(0.8137), speech.count(12345), speech.t("standing.published")
 ('81,4\u202f%', '12\u202f345', 'publicado')
 >>> speak("en").t("catalog.found", n=1), speak("en").t("catalog.found", n=2)
 ('1 product', '2 products')

@@ -1,6 +1,6 @@
 """The overview: how much is settled and by whom, what was promised, how much is left, what happened last."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -9,13 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk.journal import DECIDED, SINGLE
+from vitrine.desk.journal import DECIDED, SINGLE, answered
+from vitrine.desk.queue import UNCERTAIN
+from vitrine.intake.labels import current_decisions
 from vitrine.learn.promote import champion_of
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import decided_now, of_champion, pairs_of
+from vitrine.web.queries.answers import Standing, of_champion, rows_of
 from vitrine.web.queries.scorecards import Promise, Scorecards
 
 _SECONDS_AN_ANSWER = 6.0  # assumed until measured
@@ -30,13 +32,15 @@ class Coverage:
     attribute: str
     published: int
     decided: int
+    labelled: int
     waiting: int
+    aside: int
     promise: Promise | None
 
     @property
     def all(self) -> int:
         """All answers of the attribute."""
-        return self.published + self.decided + self.waiting
+        return self.published + self.decided + self.labelled + self.waiting + self.aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,9 @@ class Overview:
     without_photo: int
     published: int
     decided: int
+    labelled: int
     waiting: int
+    aside: int
     decided_today: int
     champion: str | None
     coverage: list[Coverage]
@@ -88,7 +94,9 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards) -> Ov
         without_photo=_without_photo(catalog),
         published=published,
         decided=sum(one.decided for one in coverage),
+        labelled=sum(one.labelled for one in coverage),
         waiting=sum(one.waiting for one in coverage),
+        aside=sum(one.aside for one in coverage),
         decided_today=_decided_since(catalog, now().replace(hour=0, minute=0, second=0, microsecond=0)),
         champion=champion,
         coverage=coverage,
@@ -98,39 +106,56 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards) -> Ov
 
 
 def _coverage(catalog: Catalog, taxonomy: Taxonomy, promises: dict[str, Promise]) -> list[Coverage]:
-    table, held = schema.predictions, decided_now()
-    counts = sa.select(table.c.attribute, table.c.decision, sa.func.count().label("n"))
-    counts = counts.where(of_champion(catalog)).group_by(table.c.attribute, table.c.decision)
-    predicted = {(row["attribute"], row["decision"]): row["n"] for row in pairs_of(catalog, counts)}
-    same = (table.c.sku == held.c.sku) & (table.c.attribute == held.c.attribute) & of_champion(catalog)
-    entered = sa.select(held.c.attribute, held.c.outcome, table.c.decision, sa.func.count().label("n"))
-    entered = entered.join_from(held, table, same, isouter=True)
-    entered = entered.group_by(held.c.attribute, held.c.outcome, table.c.decision)
-    rows = pairs_of(catalog, entered)
+    """Counts by attribute. Only the few answers that people or doubts have touched are joined, the rest is arithmetic."""
+    table, asked = schema.predictions, schema.queue
+    every = _tally(catalog, sa.select(table.c.attribute).where(of_champion(catalog)))
+    published = _tally(catalog, sa.select(table.c.attribute).where(of_champion(catalog), table.c.decision == PUBLISHED))
+    opened = _tally(catalog, sa.select(asked.c.attribute).where(asked.c.turn.is_not(None)))
+    doubted = _tally(catalog, _doubted(catalog))
+    entered = rows_of(catalog, _entered(catalog))
     found = []
     for name in taxonomy.attributes:
-        of_attribute = [row for row in rows if row["attribute"] == name]
-        decided = sum(row["n"] for row in of_attribute if row["outcome"] == DECIDED)
-        settled = _sum(of_attribute, decision=PUBLISHED)
-        review = sum(n for (attribute, decision), n in predicted.items() if attribute == name and decision != PUBLISHED)
-        open_again = sum(row["n"] for row in of_attribute if row["outcome"] != DECIDED and row["decision"] == PUBLISHED)
-        done = sum(
-            row["n"] for row in of_attribute if row["outcome"] == DECIDED and row["decision"] not in (PUBLISHED, None)
+        own = [row for row in entered if row["attribute"] == name]
+        decided = [row for row in own if row["outcome"] == DECIDED]
+        taken = sum(1 for row in own if row["decision"] == PUBLISHED) + doubted.get(name, 0)
+        coverage = Coverage(
+            attribute=name,
+            published=published.get(name, 0) - taken,
+            decided=len(decided),
+            waiting=opened.get(name, 0) - sum(1 for row in decided if row["turn"] is not None),
+            aside=sum(1 for row in own if row["outcome"] != DECIDED and row["turn"] is None),
+            labelled=0,
+            promise=promises.get(name),
         )
-        found.append(
-            Coverage(
-                attribute=name,
-                published=predicted.get((name, PUBLISHED), 0) - settled,
-                decided=decided,
-                waiting=review - done + open_again,
-                promise=promises.get(name),
-            )
-        )
+        found.append(replace(coverage, labelled=max(0, every.get(name, 0) - coverage.all)))
     return found
 
 
-def _sum(rows: list[dict[str, Any]], *, decision: str) -> int:
-    return sum(row["n"] for row in rows if row["decision"] == decision)
+def _tally(catalog: Catalog, rows: sa.Select[Any]) -> dict[str, int]:
+    """How many rows each attribute has."""
+    column = rows.selected_columns["attribute"]
+    counted = rows.add_columns(sa.func.count().label("n")).group_by(column)
+    return {row["attribute"]: row["n"] for row in rows_of(catalog, counted)}
+
+
+def _doubted(catalog: Catalog) -> sa.Select[Any]:
+    """Published answers about which people are asked all the same and have not answered."""
+    table, asked = schema.predictions, schema.queue
+    same = (table.c.sku == asked.c.sku) & (table.c.attribute == asked.c.attribute)
+    query = sa.select(asked.c.attribute).join_from(asked, table, same & of_champion(catalog))
+    query = query.where(asked.c.turn.is_not(None), asked.c.reason != UNCERTAIN, table.c.decision == PUBLISHED)
+    return query.where(~answered(asked))
+
+
+def _entered(catalog: Catalog) -> sa.Select[Any]:
+    """What people entered, with the champion's decision and whether it is asked again."""
+    standing, table = Standing(), schema.predictions
+    held = standing.held
+    columns = (held.c.attribute, held.c.outcome, table.c.decision, standing.asked.c.turn)
+    same = (table.c.sku == held.c.sku) & (table.c.attribute == held.c.attribute) & of_champion(catalog)
+    asked = (standing.asked.c.sku == held.c.sku) & (standing.asked.c.attribute == held.c.attribute)
+    joined = held.outerjoin(table, same).outerjoin(standing.asked, asked)
+    return sa.select(*columns).select_from(joined)
 
 
 def _without_photo(catalog: Catalog) -> int:
@@ -140,7 +165,7 @@ def _without_photo(catalog: Catalog) -> int:
 
 
 def _decided_since(catalog: Catalog, moment: datetime) -> int:
-    held = decided_now()
+    held = current_decisions().subquery()
     return catalog.count(sa.select(held.c.sku).where(held.c.outcome == DECIDED, held.c.decided_at >= moment))
 
 
@@ -155,7 +180,7 @@ def seconds_between(catalog: Catalog) -> list[float]:
     table = schema.decisions
     query = sa.select(table.c.author, table.c.decided_at)
     query = query.where(table.c.mode == SINGLE, table.c.decided_at > now() - timedelta(days=30))
-    rows = pairs_of(catalog, query.order_by(table.c.author, table.c.decided_at))
+    rows = rows_of(catalog, query.order_by(table.c.author, table.c.decided_at))
     steps = (
         (later["decided_at"] - earlier["decided_at"]).total_seconds()
         for earlier, later in pairwise(rows)
@@ -168,4 +193,4 @@ def _recent(catalog: Catalog) -> list[Recent]:
     table = schema.decisions
     columns = [table.c[name] for name in ("sku", "attribute", "outcome", "value", "author", "mode", "decided_at")]
     query = sa.select(*columns).order_by(table.c.decided_at.desc(), table.c.decision_id.desc()).limit(8)
-    return [Recent(**row) for row in pairs_of(catalog, query)]
+    return [Recent(**row) for row in rows_of(catalog, query)]

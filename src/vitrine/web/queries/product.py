@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from vitrine.desk.journal import DECIDED
 from vitrine.errors import NotFound
+from vitrine.intake.labels import current_decisions
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import decided_now, of_champion, pairs_of, standing
+from vitrine.web.queries.answers import LABELLED, WAITING, Standing, of_champion, rows_of
 from vitrine.web.queries.search import first_photos
 
 _KIN = 24
@@ -101,10 +102,10 @@ class ProductPage:
 
 def product(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> ProductPage:
     """One product; NotFound when the catalog has none of this sku."""
-    found = pairs_of(catalog, sa.select(schema.products).where(schema.products.c.sku == sku))
+    found = rows_of(catalog, sa.select(schema.products).where(schema.products.c.sku == sku))
     if not found:
         raise NotFound(f"there is no product '{sku}'", hint="search for it in the catalog")
-    membership = pairs_of(catalog, sa.select(schema.members).where(schema.members.c.sku == sku))
+    membership = rows_of(catalog, sa.select(schema.members).where(schema.members.c.sku == sku))
     member = membership[0] if membership else None
     kin, size = _kin(catalog, found[0], member)
     return ProductPage(
@@ -118,43 +119,48 @@ def product(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> ProductPage:
     )
 
 
+def version_of(catalog: Catalog, sku: str, attribute: str) -> int:
+    """How many entries the journal has of one attribute of a product: the version that an answer must have seen."""
+    table = schema.decisions
+    return catalog.count(sa.select(table.c.version).where(table.c.sku == sku, table.c.attribute == attribute))
+
+
 def _photos(catalog: Catalog, sku: str) -> list[PhotoShown]:
     links, photos = schema.product_photos, schema.photos
     query = sa.select(links.c.photo_id, links.c.view, photos.c.width, photos.c.height)
     query = query.join(photos, photos.c.photo_id == links.c.photo_id).where(links.c.sku == sku)
-    rows = pairs_of(catalog, query)
+    rows = rows_of(catalog, query)
     rows.sort(key=lambda row: ((row["view"] or "side").casefold() != "side", row["view"] or "", row["photo_id"]))
     return [PhotoShown(**row) for row in rows]
 
 
 def _answers(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> list[Answer]:
-    table, labels, held = schema.predictions, schema.labels, decided_now()
-    predicted = pairs_of(catalog, sa.select(table).where(table.c.sku == sku, of_champion(catalog)))
-    entered = pairs_of(catalog, sa.select(held).where(held.c.sku == sku))
-    told = pairs_of(catalog, sa.select(labels).where(labels.c.sku == sku).order_by(labels.c.recorded_at))
+    table, labels, entries = schema.predictions, schema.labels, schema.decisions
+    standing = Standing()
+    query = sa.select(table, standing.column.label("standing")).select_from(standing.joined)
+    predicted = rows_of(catalog, query.where(table.c.sku == sku, of_champion(catalog)))
+    held = rows_of(catalog, current_decisions().where(entries.c.sku == sku))
+    told = rows_of(catalog, sa.select(labels).where(labels.c.sku == sku).order_by(labels.c.recorded_at))
     predictions = {row["attribute"]: row for row in predicted}
-    entries = {row["attribute"]: row for row in entered}
+    entered = {row["attribute"]: row for row in held}
     said: dict[str, list[str]] = {}
     for row in told:
         said.setdefault(row["attribute"], []).append(row["value"])
-    names = dict.fromkeys([*taxonomy.attributes, *predictions, *entries, *said])
-    return [_answer(name, predictions.get(name), entries.get(name), said.get(name, [])) for name in names]
+    names = dict.fromkeys([*taxonomy.attributes, *predictions, *entered, *said])
+    return [_answer(name, predictions.get(name), entered.get(name), said.get(name, [])) for name in names]
 
 
 def _answer(name: str, guess: dict[str, Any] | None, entry: dict[str, Any] | None, said: list[str]) -> Answer:
-    outcome = entry["outcome"] if entry else None
-    by_person = entry is not None
-    decided = outcome == DECIDED
-    maker = (entry["author"] if entry else None) if by_person else (guess["model_id"] if guess else None)
-    moment = (entry["decided_at"] if entry else None) if by_person else (guess["predicted_at"] if guess else None)
+    decided = entry is not None and entry["outcome"] == DECIDED
+    value = entry["value"] if entry and decided else guess["value"] if guess else None
     likely = json.loads(guess["alternatives"]) if guess else {}
     return Answer(
         attribute=name,
-        value=(entry["value"] if entry and decided else None) or (guess["value"] if guess else None),
-        standing=standing(guess["decision"] if guess else None, outcome),
-        by=maker,
-        at=moment,
-        outcome=outcome,
+        value=value or (said[-1] if said else None),
+        standing=guess["standing"] if guess else DECIDED if decided else LABELLED if said else WAITING,
+        by=entry["author"] if entry else guess["model_id"] if guess else None,
+        at=entry["decided_at"] if entry else guess["predicted_at"] if guess else None,
+        outcome=entry["outcome"] if entry else None,
         comment=entry["comment"] if entry else None,
         predicted=guess["value"] if guess else None,
         confidence=guess["confidence"] if guess else None,
@@ -167,7 +173,7 @@ def _journal(catalog: Catalog, sku: str) -> list[Entry]:
     table = schema.decisions
     columns = [table.c[name] for name in Entry.__dataclass_fields__]
     query = sa.select(*columns).where(table.c.sku == sku).order_by(table.c.decided_at.desc(), table.c.version.desc())
-    return [Entry(**row) for row in pairs_of(catalog, query.limit(50))]
+    return [Entry(**row) for row in rows_of(catalog, query.limit(50))]
 
 
 def _kin(catalog: Catalog, row: dict[str, Any], member: dict[str, Any] | None) -> tuple[list[Kin], int]:
@@ -176,19 +182,19 @@ def _kin(catalog: Catalog, row: dict[str, Any], member: dict[str, Any] | None) -
     products, members = schema.products, schema.members
     if row["style_id"]:
         same = sa.select(products.c.sku).where(products.c.style_id == row["style_id"]).limit(_KIN * 2)
-        for other in pairs_of(catalog, same):
+        for other in rows_of(catalog, same):
             ties.setdefault(other["sku"], "style")
     size = 1
     if member:
         family = sa.select(members.c.sku).where(members.c.family_id == member["family_id"])
         size = catalog.count(family)
-        for other in pairs_of(catalog, family.limit(_KIN * 2)):
+        for other in rows_of(catalog, family.limit(_KIN * 2)):
             ties.setdefault(other["sku"], "family")
     ties.pop(row["sku"], None)
     shown = list(ties)[:_KIN]
     photos = first_photos(catalog, shown)
     named = sa.select(products.c.sku, products.c.name).where(products.c.sku.in_(shown))
-    names = {one["sku"]: one["name"] for one in pairs_of(catalog, named)}
+    names = {one["sku"]: one["name"] for one in rows_of(catalog, named)}
     return [Kin(sku, names.get(sku), photos.get(sku), ties[sku]) for sku in shown], max(size, len(ties) + 1)
 
 
@@ -197,7 +203,7 @@ def _twins(catalog: Catalog, sku: str) -> list[str]:
     links, twins = schema.product_photos, schema.twins
     own = sa.select(links.c.photo_id).where(links.c.sku == sku)
     pairs = sa.select(twins).where(sa.or_(twins.c.photo_a.in_(own), twins.c.photo_b.in_(own)))
-    near = {photo for pair in pairs_of(catalog, pairs) for photo in (pair["photo_a"], pair["photo_b"])}
+    near = {photo for pair in rows_of(catalog, pairs) for photo in (pair["photo_a"], pair["photo_b"])}
     both = sa.or_(links.c.photo_id.in_(own), links.c.photo_id.in_(near))
     shared = sa.select(links.c.sku).where(both, links.c.sku != sku).distinct().order_by(links.c.sku).limit(_KIN)
-    return [row["sku"] for row in pairs_of(catalog, shared)]
+    return [row["sku"] for row in rows_of(catalog, shared)]

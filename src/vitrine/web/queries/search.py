@@ -16,7 +16,7 @@ from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
 from vitrine.web.inputs import Share, Word, blank
-from vitrine.web.queries.answers import WAITING, decided_now, of_champion, pairs_of, standing
+from vitrine.web.queries.answers import LABELLED, WAITING, Standing, of_champion, rows_of
 
 _COUNTED = 10_000  # more than that is shown as "more than"; counting 120,000 rows would cost more than the page
 
@@ -29,7 +29,9 @@ class Filters(BaseModel):
     q: Word = None
     attribute: Word = None
     value: Word = None
-    standing: Annotated[Literal["decided", "published", "waiting"] | None, BeforeValidator(blank)] = None
+    standing: Annotated[
+        Literal["decided", "published", "labelled", "waiting", "aside"] | None, BeforeValidator(blank)
+    ] = None
     at_least: Share = None
     at_most: Share = None
     after: Word = None
@@ -39,7 +41,10 @@ class Filters(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One product in the grid; the answer is that of the attribute filtered by, where there is one."""
+    """One product in the grid; the answer is that of the attribute filtered by, where there is one.
+
+    `decided` counts what people said, at the desk or in a table.
+    """
 
     sku: str
     name: str | None
@@ -74,7 +79,7 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
     """
     attribute = taxonomy.attribute(filters.attribute) if filters.attribute else None
     query = _filtered(catalog, filters, attribute.name if attribute else None)
-    rows = pairs_of(catalog, _page(query, filters))
+    rows = rows_of(catalog, _page(query, filters))
     shown, more = rows[: filters.limit], len(rows) > filters.limit
     skus = [row["sku"] for row in shown]
     photos, counts = first_photos(catalog, skus), _standings(catalog, skus)
@@ -94,51 +99,40 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
 def _filtered(catalog: Catalog, filters: Filters, attribute: str | None) -> sa.Select[Any]:
     products, table = schema.products, schema.predictions
     plain = [products.c[name] for name in ("sku", "name", "brand", "price")]
+    standing = Standing()
     if attribute is None:
-        empty = [sa.null().label(name) for name in ("value", "confidence", "decision", "outcome")]
-        query = sa.select(*plain, *(sa.cast(column, sa.String).label(column.name) for column in empty))
-        query = _by_any_standing(catalog, query.select_from(products), filters)
-        return _by_words(query, filters.q)
-    held = decided_now()
-    value = sa.case((held.c.outcome == DECIDED, held.c.value), else_=table.c.value)
-    query = sa.select(*plain, value.label("value"), table.c.confidence, table.c.decision, held.c.outcome)
-    query = query.select_from(table).join(products, products.c.sku == table.c.sku)
-    query = query.join(held, (held.c.sku == table.c.sku) & (held.c.attribute == attribute), isouter=True)
+        nothing = sa.cast(sa.null(), sa.String)
+        unknown = sa.cast(sa.null(), sa.Float)
+        empty = [nothing.label("value"), unknown.label("confidence"), nothing.label("standing")]
+        query = sa.select(*plain, *empty).select_from(products)
+        return _by_words(_with_any(catalog, query, filters, standing), filters.q)
+    columns = (standing.value.label("value"), table.c.confidence, standing.column.label("standing"))
+    joined = standing.joined.join(products, products.c.sku == table.c.sku)
+    query = sa.select(*plain, *columns).select_from(joined)
     query = query.where(table.c.attribute == attribute, of_champion(catalog))
     if filters.value is not None:
-        query = query.where(value == filters.value)
+        query = query.where(standing.value == filters.value)
+    return _by_words(_by_answer(query, filters, standing), filters.q)
+
+
+def _by_answer(query: sa.Select[Any], filters: Filters, standing: Standing) -> sa.Select[Any]:
+    confidence = schema.predictions.c.confidence
+    if filters.standing is not None:
+        query = query.where(standing.column == filters.standing)
     if filters.at_least is not None:
-        query = query.where(table.c.confidence >= filters.at_least)
+        query = query.where(confidence >= filters.at_least)
     if filters.at_most is not None:
-        query = query.where(table.c.confidence <= filters.at_most)
-    return _by_words(_by_standing(query, filters.standing, table.c.decision, held.c.outcome), filters.q)
-
-
-def _by_standing(query: sa.Select[Any], wanted: str | None, decision: Any, outcome: Any) -> sa.Select[Any]:
-    decided = sa.func.coalesce(outcome == DECIDED, sa.false())
-    if wanted == DECIDED:
-        return query.where(outcome == DECIDED)
-    if wanted == PUBLISHED:
-        return query.where(outcome.is_(None), decision == PUBLISHED)
-    if wanted == WAITING:
-        return query.where(~decided, sa.or_(decision != PUBLISHED, outcome.is_not(None)))
+        query = query.where(confidence <= filters.at_most)
     return query
 
 
-def _by_any_standing(catalog: Catalog, query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
-    """Without an attribute: products that have at least one answer of that standing."""
+def _with_any(catalog: Catalog, query: sa.Select[Any], filters: Filters, standing: Standing) -> sa.Select[Any]:
+    """Without an attribute: products that have at least one answer that fits."""
     if filters.standing is None and filters.at_least is None and filters.at_most is None:
         return query
-    table, held, products = schema.predictions, decided_now(), schema.products
-    answers = sa.select(sa.literal(1)).select_from(table)
-    same = (held.c.sku == table.c.sku) & (held.c.attribute == table.c.attribute)
-    answers = answers.join(held, same, isouter=True).where(table.c.sku == products.c.sku, of_champion(catalog))
-    answers = _by_standing(answers, filters.standing, table.c.decision, held.c.outcome)
-    if filters.at_least is not None:
-        answers = answers.where(table.c.confidence >= filters.at_least)
-    if filters.at_most is not None:
-        answers = answers.where(table.c.confidence <= filters.at_most)
-    return query.where(answers.correlate(products).exists())
+    answers = sa.select(sa.literal(1)).select_from(standing.joined)
+    answers = answers.where(schema.predictions.c.sku == schema.products.c.sku, of_champion(catalog))
+    return query.where(_by_answer(answers, filters, standing).correlate(schema.products).exists())
 
 
 def _by_words(query: sa.Select[Any], words: str | None) -> sa.Select[Any]:
@@ -165,7 +159,7 @@ def first_photos(catalog: Catalog, skus: Sequence[str]) -> dict[str, str]:
     """sku → the photo that stands for it: a side view where there is one."""
     table = schema.product_photos
     query = sa.select(table.c.sku, table.c.photo_id, table.c.view).where(table.c.sku.in_(skus))
-    rows = pairs_of(catalog, query)
+    rows = rows_of(catalog, query)
     rows.sort(key=lambda row: (row["sku"], (row["view"] or "side").casefold() != "side", row["photo_id"]))
     found: dict[str, str] = {}
     for row in rows:
@@ -175,29 +169,20 @@ def first_photos(catalog: Catalog, skus: Sequence[str]) -> dict[str, str]:
 
 def _standings(catalog: Catalog, skus: Sequence[str]) -> dict[str, dict[str, int]]:
     """sku → how many of its answers stand how."""
-    table, held = schema.predictions, decided_now()
-    same = (held.c.sku == table.c.sku) & (held.c.attribute == table.c.attribute)
-    query = sa.select(table.c.sku, table.c.decision, held.c.outcome).join_from(table, held, same, isouter=True)
+    table, standing = schema.predictions, Standing()
+    query = sa.select(table.c.sku, standing.column.label("standing")).select_from(standing.joined)
     counts: dict[str, dict[str, int]] = {}
-    for row in pairs_of(catalog, query.where(table.c.sku.in_(skus), of_champion(catalog))):
+    for row in rows_of(catalog, query.where(table.c.sku.in_(skus), of_champion(catalog))):
         of_product = counts.setdefault(row["sku"], {})
-        how = standing(row["decision"], row["outcome"])
-        of_product[how] = of_product.get(how, 0) + 1
+        of_product[row["standing"]] = of_product.get(row["standing"], 0) + 1
     return counts
 
 
 def _card(row: dict[str, Any], photo_id: str | None, counts: dict[str, int]) -> Card:
-    answered = row["value"] is not None
     return Card(
-        sku=row["sku"],
-        name=row["name"],
-        brand=row["brand"],
-        price=row["price"],
+        **row,
         photo_id=photo_id,
         published=counts.get(PUBLISHED, 0),
-        decided=counts.get(DECIDED, 0),
+        decided=counts.get(DECIDED, 0) + counts.get(LABELLED, 0),
         waiting=counts.get(WAITING, 0),
-        value=row["value"],
-        confidence=float(row["confidence"]) if answered else None,
-        standing=standing(row["decision"], row["outcome"]) if answered else None,
     )

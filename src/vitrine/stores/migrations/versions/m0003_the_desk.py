@@ -71,6 +71,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index("ix_decisions_author", ["author", "decided_at"], unique=False)
+        batch_op.create_index("ix_decisions_moment", ["decided_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_decisions_batch_id"), ["batch_id"], unique=False)
         batch_op.create_index("ix_decisions_item", ["sku", "attribute", "version"], unique=True)
         batch_op.create_index("ix_decisions_undoes", ["undoes"], unique=True)
@@ -149,6 +150,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_decisions_item")
         batch_op.drop_index(batch_op.f("ix_decisions_batch_id"))
         batch_op.drop_index("ix_decisions_author")
+        batch_op.drop_index("ix_decisions_moment")
 
     op.drop_table("decisions")
     op.drop_table("people")

@@ -1,0 +1,84 @@
+"""The nearest look-alikes whose value people know: what a curator compares a photo with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from vitrine.desk.journal import DECIDED
+from vitrine.desk.look_alikes import LookAlikes
+from vitrine.errors import VitrineError
+from vitrine.intake.labels import current_decisions
+from vitrine.stores import schema
+from vitrine.web.queries.answers import rows_of
+from vitrine.web.queries.search import first_photos
+
+if TYPE_CHECKING:
+    from vitrine.workspace import Workspace
+
+_LOOKED_AT = 120
+_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A product that looks like the one asked about, with what people say of it; `similarity` in -1..1."""
+
+    sku: str
+    name: str | None
+    photo_id: str | None
+    value: str
+    similarity: float
+
+
+class Neighborhood:
+    """The look-alikes of a workspace, read once and again when photos came or went."""
+
+    def __init__(self, workspace: "Workspace") -> None:
+        self._workspace = workspace
+        self._lock = Lock()
+        self._read_at = -1
+        self._found: LookAlikes | None = None
+
+    @property
+    def look_alikes(self) -> LookAlikes | None:
+        """The look-alikes, or None where photos have no vectors yet: then there is no evidence, and nothing fails."""
+        photos = self._workspace.catalog.count(schema.product_photos)
+        with self._lock:
+            if photos != self._read_at:
+                try:
+                    self._found = self._workspace.look_alikes
+                except VitrineError:
+                    self._found = None
+                self._read_at = photos
+            return self._found
+
+    def evidence(self, sku: str, attribute: str) -> list[Evidence]:
+        """The products most like `sku` whose value of `attribute` is known from a person or a table, nearest first."""
+        alike = self.look_alikes
+        if alike is None or sku not in alike.rows:
+            return []
+        near = dict(alike.nearest(sku, _LOOKED_AT))
+        known = self._known(list(near), attribute)
+        shown = [other for other in near if other in known][:_SHOWN]
+        photos = first_photos(self._workspace.catalog, shown)
+        products = schema.products
+        named = sa.select(products.c.sku, products.c.name).where(products.c.sku.in_(shown))
+        names = {row["sku"]: row["name"] for row in rows_of(self._workspace.catalog, named)}
+        return [Evidence(one, names.get(one), photos.get(one), known[one], near[one]) for one in shown]
+
+    def _known(self, skus: Sequence[str], attribute: str) -> dict[str, str]:
+        """sku → its value, a person's before a table's."""
+        labels, entries = schema.labels, schema.decisions
+        told = sa.select(labels.c.sku, labels.c.value).where(labels.c.sku.in_(skus), labels.c.attribute == attribute)
+        values = {
+            row["sku"]: row["value"] for row in rows_of(self._workspace.catalog, told.order_by(labels.c.recorded_at))
+        }
+        held = current_decisions().where(entries.c.sku.in_(skus), entries.c.attribute == attribute)
+        for row in rows_of(self._workspace.catalog, held):
+            values.pop(row["sku"], None)
+            if row["outcome"] == DECIDED:
+                values[row["sku"]] = row["value"]
+        return values
