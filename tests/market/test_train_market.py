@@ -67,7 +67,7 @@ def test_the_honest_auc_is_what_the_planted_truth_allows_and_no_more(trained: Tr
 def test_a_careless_split_claims_more_where_sellers_can_be_recognized() -> None:
     card = train(planted(strength=0.3, memory=2.5)[0], trials=2, threads=1).scorecard
     assert card["leak_tax"]["careless"]["auc"]["mean"] > card["later"]["auc"]["high"]
-    assert card["leak_tax"]["auc"] > 0.05
+    assert card["leak_tax"]["auc"] > 0.05  # on the same months
 
 
 def test_nothing_is_found_where_nothing_is(trained: Trained) -> None:
