@@ -78,3 +78,9 @@ def test_months_after_the_cut_that_are_learnt_from_are_refused() -> None:
     leaky = np.where((leaky == "test") & both, "embargo", leaky)
     with pytest.raises(InputError, match="labels that reach past"):
         check_split(made, type(parts)(leaky, parts.fold, parts.later_from))
+
+
+def test_too_few_ones_to_hold_any_out_says_so() -> None:
+    made = abt([0, 30, 60, 90] * 50, [n // 4 for n in range(200)], [1] + [0] * 198 + [1], horizon_days=30)
+    with pytest.raises(InputError, match=r"both classes|too few sellers"):
+        split(made)

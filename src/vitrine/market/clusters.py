@@ -102,9 +102,9 @@ def segment(table: pa.Table, *, seed: int = 0, ks: Sequence[int] = KS) -> Segmen
     rows or three aspects.
     """
     columns = {
-        aspect: next(name for name in names if name in table.column_names)
+        aspect: next(name for name in names if _measured(table, name))
         for aspect, names in ASPECTS.items()
-        if any(name in table.column_names for name in names)
+        if any(_measured(table, name) for name in names)
     }
     if table.num_rows < 50 or len(columns) < 3:
         raise InputError(
@@ -195,6 +195,10 @@ def _word(aspect: str, apart: float) -> str:
         "states sold to": ("local", "far-reaching"),
     }[aspect]
     return degree + (high if apart > 0 else low)
+
+
+def _measured(table: pa.Table, name: str) -> bool:
+    return name in table.column_names and not np.isnan(_values(table, name)).all()
 
 
 def _values(table: pa.Table, name: str) -> Floats:

@@ -175,7 +175,8 @@ def _metrics(scorecard: dict[str, Any]) -> dict[str, float]:
     for name, one in scorecard["baselines"].items():
         if one["auc"]["mean"] is not None:
             found[f"baseline_auc.{name}"] = one["auc"]["mean"]
-    found["leak_tax_auc"] = scorecard["leak_tax"]["auc"]
+    if scorecard["leak_tax"]["auc"] is not None:
+        found["leak_tax_auc"] = scorecard["leak_tax"]["auc"]
     return found
 
 

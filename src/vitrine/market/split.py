@@ -66,7 +66,14 @@ def split(abt: Abt, *, seed: int = 0) -> Split:
     fold_of = dict(zip(groups[train].tolist(), fold[train].tolist(), strict=True))
     later = np.flatnonzero(part == "later")
     fold[later] = [fold_of.get(group, -1) for group in groups[later].tolist()]
-    return Split(part, fold, later_from.astype(date))
+    made = Split(part, fold, later_from.astype(date))
+    if any(len(np.unique(labels[rows])) < 2 for rows, _ in made.inner):
+        raise InputError(
+            f"the rows before {later_from} have too few sellers of both classes to hold any out: "
+            f"{int(labels[train].sum())} ones in {len(train):,} rows",
+            hint="more months or sellers of data, or a shorter --horizon",
+        )
+    return made
 
 
 def _later_from(times: NDArray[np.datetime64], horizon_days: int) -> np.datetime64:

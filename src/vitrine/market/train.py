@@ -88,7 +88,7 @@ def train(
     tax = careless(rows_as_given or abt, model.settings, later_from=parts.later_from, seed=seed, threads=cores)
     scorecard["leak_tax"] = {
         **tax,
-        "auc": round(tax["careless"]["auc"]["mean"] - scorecard["later"]["auc"]["mean"], 4),
+        "auc": _gap(tax["careless_later"], scorecard["later"]),
     }
     return Trained(model, scorecard, later_rows(abt, parts, encoding, chosen))
 
@@ -120,3 +120,9 @@ def _model(
         thinned=thinned,
     )
     return Model(origin, encoding, chosen.scorer, chosen.calibration, chosen.settings)
+
+
+def _gap(claimed: dict[str, Any], honest: dict[str, Any]) -> float | None:
+    """How much higher the careless AUC is on the same months; None where either has one class."""
+    sides = claimed["auc"]["mean"], honest["auc"]["mean"]
+    return None if None in sides else round(sides[0] - sides[1], 4)

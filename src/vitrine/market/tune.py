@@ -59,7 +59,8 @@ def tune(
                 x[fit], y[fit], rounds=MOST_ROUNDS, settings=settings, level=level[fit],
                 held_out=(x[held], y[held], level[held]), seed=seed, threads=threads,
             )  # fmt: skip
-            aucs.append(auc(y[held], fitted.margin(x[held])))
+            found = auc(y[held], fitted.margin(x[held]))
+            aucs.append(found if found == found else 0.5)  # a fold of one class tells nothing
             used.append(rounds)
             trial.report(float(np.mean(aucs)), number)
             if trial.should_prune():
