@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value that can be chosen; `confidence` is None where it is not shown or not known."""
+    """One value that can be chosen; `confidence` is None where it is not shown or not known, `rule` where none is written.
+
+    `examples` are skus of products that show it well.
+    """
 
     value: str
     name: str
     confidence: float | None
+    rule: str | None
+    examples: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,16 @@ def choices(attribute: Attribute, item: Item, language: str) -> list[Choice]:
         likely[item.predicted] = item.confidence
     ranked = sorted((value for value in likely if value in attribute.values), key=lambda value: -likely[value])
     ordered = [*ranked, *(value for value in attribute.values if value not in likely)]
-    return [Choice(value, attribute.display_value(value, language), likely.get(value)) for value in ordered]
+    return [
+        Choice(
+            value=value,
+            name=attribute.display_value(value, language),
+            confidence=likely.get(value),
+            rule=attribute.rules.get(value),
+            examples=list(attribute.examples.get(value, ())),
+        )
+        for value in ordered
+    ]
 
 
 def _said(workspace: "Workspace", attribute: Attribute, sku: str, language: str) -> list[str]:
