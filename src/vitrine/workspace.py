@@ -65,13 +65,22 @@ class Workspace:
         self.folder = folder.resolve()
         self.settings = config.load(self.folder)
         self.cleaning = Cleaning(**self.settings.cleaning.model_dump())
+        self._taxonomy: tuple[tuple[int, int], taxonomy.Taxonomy] | None = None
 
     # what it is made of
 
-    @cached_property
+    @property
     def taxonomy(self) -> taxonomy.Taxonomy:
-        """The taxonomy as `taxonomy.toml` says now."""
-        return taxonomy.load(self.folder / "taxonomy.toml")
+        """The taxonomy as `taxonomy.toml` says now, also when it was changed since the workspace was opened."""
+        path = self.folder / "taxonomy.toml"
+        try:
+            seen = path.stat()
+        except OSError:
+            return taxonomy.load(path)
+        version = (seen.st_mtime_ns, seen.st_ino)  # a file that was written whole is another one
+        if self._taxonomy is None or self._taxonomy[0] != version:
+            self._taxonomy = version, taxonomy.load(path)
+        return self._taxonomy[1]
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -5,7 +5,21 @@ import sys
 import typer
 
 from vitrine import __version__
-from vitrine.cli import check, classify, configure, decisions, demo, desk, ingest, init, learn, output, serve, users
+from vitrine.cli import (
+    check,
+    classify,
+    configure,
+    decisions,
+    demo,
+    desk,
+    ingest,
+    init,
+    learn,
+    output,
+    serve,
+    taxonomy,
+    users,
+)
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -36,6 +50,7 @@ for command in (
 app.add_typer(configure.config, name="config")
 app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(users.users, name="users")
+app.add_typer(taxonomy.taxonomy, name="taxonomy")
 
 
 @app.callback(invoke_without_command=True)

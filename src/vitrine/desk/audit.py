@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from vitrine.classify import PUBLISHED, TO_REVIEW
 from vitrine.desk import journal, meter, queue
 from vitrine.desk.journal import DECIDED, NORMAL, REJECTED, VALUE_MISSING, Pair
+from vitrine.intake.retell import Retelling
 from vitrine.learn.promote import champion_of
 from vitrine.records import Audit, AuditRound, Decision, Queued, now
 from vitrine.stores import schema
@@ -198,7 +199,7 @@ def _tally(connection: sa.Connection, one: AuditRound) -> _Tally:
             sa.select(cohorts).where(cohorts.c.attribute == one.attribute, cohorts.c.model_id == one.model_id)
         )
     }
-    drawn = [Audit(**row) for row in connection.execute(sa.select(audits).where(of_round)).mappings()]
+    drawn = [Audit(**row) for row in connection.execute(_told_audits().where(of_round)).mappings() if row["value"]]
     entries = journal.entries_of(connection, [(audit.sku, audit.attribute) for audit in drawn])
     answered, open_, never = [], 0, 0
     for audit in drawn:
@@ -213,6 +214,14 @@ def _tally(connection: sa.Connection, one: AuditRound) -> _Tally:
             open_ += 1
     answered.sort(key=lambda one: (one.moment, one.decision_id))
     return _Tally(answered, open_, never)
+
+
+def _told_audits() -> sa.Select[Any]:
+    """Audits with what was published told in today's taxonomy, None where that value is no more."""
+    table = schema.audits
+    said = Retelling(table, table.c.drawn_at, table.c.value)
+    columns = [said.value if column is table.c.value else column for column in table.c]
+    return sa.select(*columns).select_from(table.outerjoin(said.retold, said.on))
 
 
 def _wrong(alive: Sequence[Decision], published: str) -> bool | None:

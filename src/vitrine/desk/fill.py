@@ -22,7 +22,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk import audit, journal, queue
 from vitrine.desk.journal import Pair
 from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, table_labels
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Queued
 from vitrine.stores import schema
@@ -119,7 +119,7 @@ def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa
     columns.append(audit.decision_now(audit.stopped(catalog)))
     wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
     predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
-    labels = current_labels(catalog.read(schema.labels))
+    labels = current_labels(table_labels(catalog))
     return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
 
 

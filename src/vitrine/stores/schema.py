@@ -283,6 +283,32 @@ recalls = Table(
     Index("ix_recalls_round", "attribute", "model_id"),
 )
 
+taxonomy_changes = Table(
+    "taxonomy_changes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("attribute", String, nullable=False),
+    Column("values", Text, nullable=False),
+    Column("into", Text, nullable=False),
+    Column("undoes", Integer),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("author", String, nullable=False),
+    _moment("changed_at"),
+)
+
+retold = Table(
+    "retold",
+    metadata,
+    Column("attribute", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    _moment("since"),
+    Column("until", Moment, primary_key=True),
+    Column("told", String),
+    Column("reason", String),
+)
+
 people = Table(
     "people",
     metadata,
