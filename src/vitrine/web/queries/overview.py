@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from vitrine.classify import PUBLISHED
+from vitrine.desk.audit import AttributeAudit, status
 from vitrine.desk.journal import DECIDED, SINGLE, answered
 from vitrine.desk.queue import UNCERTAIN
 from vitrine.intake.labels import current_decisions
@@ -79,6 +80,7 @@ class Overview:
     decided_today: int
     champion: str | None
     coverage: list[Coverage]
+    audits: list[AttributeAudit]
     saved: Saved
     recent: list[Recent]
 
@@ -100,6 +102,7 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards) -> Ov
         decided_today=_decided_since(catalog, now().replace(hour=0, minute=0, second=0, microsecond=0)),
         champion=champion,
         coverage=coverage,
+        audits=status(catalog, taxonomy),
         saved=_saved(catalog, published),
         recent=_recent(catalog),
     )
