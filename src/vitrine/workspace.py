@@ -219,6 +219,14 @@ class Workspace:
         basis = models.load_basis(champion, self.data / "models")
         return basis if basis.projection.embedder_id == self.embedding_id else None
 
+    def model_record(self, model_id: str) -> ModelRecord:
+        """What the catalog says about a model; NotFound when it was never entered."""
+        table = schema.models
+        rows = self.catalog.read(sa.select(table).where(table.c.model_id == model_id)).to_pylist()
+        if not rows:
+            raise NotFound(f"there is no model {model_id}", hint="vitrine models lists those there are")
+        return ModelRecord(**rows[0])
+
     def newest_model(self) -> str:
         """The id of the model trained last; NotFound when none was trained."""
         table = schema.models

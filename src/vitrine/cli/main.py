@@ -6,6 +6,7 @@ import typer
 
 from vitrine import __version__
 from vitrine.cli import (
+    backup,
     check,
     classify,
     configure,
@@ -40,9 +41,12 @@ for command in (
     learn.train,
     learn.evaluate,
     learn.promote,
+    learn.retrain,
     learn.models,
     classify.classify,
     desk.audit,
+    backup.backup,
+    backup.restore,
     serve.serve,
     configure.doctor,
 ):

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from vitrine.records import Retold, TaxonomyChange
@@ -86,6 +87,29 @@ def tell(changes: Sequence[Change], attribute: str, value: str, said_at: datetim
         if reason:
             return None, reason
     return value, None
+
+
+def tell_answers(records: Sequence[TaxonomyChange], answers: pa.Table, said_at: datetime) -> pa.Table:
+    """The same rows with their columns attribute and value told as of today; a value that is no more is an empty text."""
+    since = [one for one in records if one.changed_at >= said_at]
+    changes, names = changes_of(records), {}
+    for name in answers.column("attribute").unique().to_pylist():
+        today = name
+        for one in since:
+            today = name_after(one, records) if one.attribute == today else today
+        names[name] = today
+    told = {
+        (row["attribute"], row["value"]): tell(changes, names[row["attribute"]], row["value"], said_at)[0] or ""
+        for row in answers.select(["attribute", "value"]).group_by(["attribute", "value"]).aggregate([]).to_pylist()
+    }
+    rows = answers.select(["attribute", "value"]).to_pylist()
+    columns = {
+        "attribute": [names[row["attribute"]] for row in rows],
+        "value": [told[row["attribute"], row["value"]] for row in rows],
+    }
+    for name, values in columns.items():
+        answers = answers.set_column(answers.column_names.index(name), name, pa.array(values, pa.string()))
+    return answers
 
 
 def retold(changes: Sequence[Change]) -> list[Retold]:

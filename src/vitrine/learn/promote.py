@@ -43,6 +43,11 @@ class Comparison:
         """Better beyond chance, and nothing drops."""
         return self.interval[0] > 0 and not self.drops
 
+    @property
+    def worse(self) -> bool:
+        """Worse beyond chance, in all or in a value."""
+        return self.interval[1] < 0 or bool(self.drops)
+
     def sentence(self) -> str:
         """The comparison as a person reads it."""
         low, high = self.interval
@@ -90,9 +95,10 @@ def champion_history(catalog: Catalog) -> list[Promotion]:
     return [Promotion(**row) for row in table.to_pylist()]
 
 
-def promote(catalog: Catalog, model_id: str, comparison: Comparison | None) -> Promotion:
+def promote(catalog: Catalog, model_id: str, comparison: Comparison | None, *, champion_fits: bool = True) -> Promotion:
     """Make `model_id` the champion: the first one by itself, every later one by a proven comparison.
 
+    Where the champion does not fit the taxonomy any more and so decides nothing, it is enough not to be proven worse.
     Raises Refused with the figures when the comparison proves nothing.
     """
     history = champion_history(catalog)
@@ -100,14 +106,15 @@ def promote(catalog: Catalog, model_id: str, comparison: Comparison | None) -> P
     if champion == model_id:
         raise Refused(f"{model_id} is the champion already")
     compared = (comparison.challenger, comparison.champion) if comparison else None
-    if champion is not None and compared != (model_id, champion):
+    if champion is not None and champion_fits and compared != (model_id, champion):
         raise Refused(f"{model_id} was not compared with the champion {champion}", hint="vitrine promote")
-    if comparison is not None and not comparison.proven:
+    if comparison is not None and (comparison.worse if not champion_fits else not comparison.proven):
         raise Refused(
             f"not promoted: {comparison.sentence()}",
             hint="label more products where the gain is small; `vitrine models` shows both scorecards",
         )
-    evidence: dict[str, Any] = asdict(comparison) if comparison else {"reason": "the first model"}
+    reason = "the taxonomy changed" if champion else "the first model"
+    evidence: dict[str, Any] = asdict(comparison) if comparison else {"reason": reason}
     return _append(catalog, history, model_id, "promoted", evidence)
 
 
