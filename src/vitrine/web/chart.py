@@ -4,7 +4,7 @@
 >>> day = AuditDay(date(2026, 1, 1), 10, 0, 0.0, 0.3, 1.0)
 >>> lines = meter([day, AuditDay(date(2026, 1, 2), 50, 0, 0.0, 0.06, 2.0)], allowed=0.03)
 >>> lines.bound, lines.allowed
-('0.0,0.0 100.0,18.0', 24.0)
+('0.0,0.0 20.0,0.0 100.0,18.0', 24.0)
 """
 
 from collections.abc import Sequence
@@ -26,18 +26,14 @@ class Lines:
 
 
 def meter(days: Sequence[AuditDay], *, allowed: float) -> Lines:
-    """The lines of one attribute's meter; at least one day."""
-    first, last = days[0].audits, days[-1].audits
+    """The lines of one attribute's meter; at least one day. Before the first audit the bound is 1."""
+    last = days[-1].audits
 
-    def points(values: Sequence[float]) -> str:
-        placed = zip(days, values, strict=True)
-        return " ".join(f"{_across(day.audits, first, last)},{_down(value, allowed)}" for day, value in placed)
+    def point(day: AuditDay, error: float) -> str:
+        return f"{round(_WIDTH * day.audits / max(1, last), 2)},{_down(error, allowed)}"
 
-    return Lines(points([day.bound for day in days]), points([day.estimate for day in days]), _down(allowed, allowed))
-
-
-def _across(audits: int, first: int, last: int) -> float:
-    return round(_WIDTH * (audits - first) / max(1, last - first), 2)
+    bound = " ".join(["0.0,0.0", *(point(day, day.bound) for day in days)])
+    return Lines(bound, " ".join(point(day, day.estimate) for day in days), _down(allowed, allowed))
 
 
 def _down(error: float, allowed: float) -> float:

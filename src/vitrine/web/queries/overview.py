@@ -23,6 +23,7 @@ from vitrine.web.queries.scorecards import Promise, Scorecards
 
 _SECONDS_AN_ANSWER = 6.0  # assumed until measured
 _LEAST_MEASURED = 20
+_SCRIPTED = 0.3  # seconds; no person reads, decides and presses a key faster
 _PAUSE = 60.0  # seconds between two decisions of one person after which they were doing something else
 
 
@@ -189,7 +190,7 @@ def seconds_between(catalog: Catalog) -> list[float]:
         for earlier, later in pairwise(rows)
         if earlier["author"] == later["author"]
     )
-    return [step for step in steps if 0 < step <= _PAUSE]
+    return [step for step in steps if _SCRIPTED <= step <= _PAUSE]
 
 
 def _recent(catalog: Catalog) -> list[Recent]:
