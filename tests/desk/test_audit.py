@@ -94,16 +94,28 @@ def test_the_coin_of_an_answer_never_falls_again(catalog: Catalog) -> None:
 def test_what_is_new_is_audited_first_at_a_probability_of_its_own(catalog: Catalog) -> None:
     settings = AuditSettings(first=24, weekly=20)
     draw.draw(catalog, settings, moment=MOMENT)
-    before = len(drawn(catalog))
     add_products(catalog, [f"n{i:02d}" for i in range(30)], decision=PUBLISHED)
     _came(catalog, "n", MOMENT + WEEK / 2)
     draw.draw(catalog, settings, moment=MOMENT + WEEK)
+    before = len(drawn(catalog))
+    draw.draw(catalog, settings, moment=MOMENT + WEEK)
+    assert len(drawn(catalog)) == before
     old, new = (one["probability"] for one in catalog.read(schema.audit_cohorts).to_pylist())
-    left = 24 + 20 - before
-    assert new == pytest.approx(min(1, left / 30)) and old == pytest.approx(
-        0.1 + 0.9 * max(0, left - 30) / 240, abs=0.02
-    )
+    assert (old, new) == (pytest.approx(24 / 240), pytest.approx(20 / 30))
     assert {sku for sku in drawn(catalog) if sku.startswith("n")}
+
+
+def test_a_head_in_doubt_is_asked_about_more(catalog: Catalog) -> None:
+    settings = AuditSettings(first=60, weekly=6)
+    draw.draw(catalog, settings, moment=MOMENT)
+    before = len(drawn(catalog))
+    draw.draw(catalog, settings, moment=MOMENT + WEEK)
+    assert len(drawn(catalog)) - before < 20
+    before = len(drawn(catalog))
+    answers = [Answer(sku, "color", value="blue", version=0) for sku in drawn(catalog)[:1]]
+    decide(catalog, TAXONOMY, answers, author="ana", batch_id="action-1")
+    draw.draw(catalog, settings, moment=MOMENT + 2 * WEEK)
+    assert len(drawn(catalog)) - before > 30
 
 
 def _came(catalog: Catalog, prefix: str, moment: datetime) -> None:

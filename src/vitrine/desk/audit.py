@@ -147,6 +147,12 @@ def waiting(connection: sa.Connection, model_id: str | None) -> list[Queued]:
     return [Queued(row.sku, row.attribute, row.head_id, journal.AUDIT, NORMAL, 0, None, 0.0, 1, True) for row in rows]
 
 
+def doubted(connection: sa.Connection, one: AuditRound) -> bool:
+    """Whether the answers so far speak more against the head than for it."""
+    logs = meter.evidence(_tally(connection, one).wrong, one.allowed)
+    return bool(len(logs)) and float(logs[-1]) > 0
+
+
 def follow(connection: sa.Connection, pairs: Iterable[Pair]) -> None:
     """Bring the rounds whose audits were just answered or taken back in line: stop, or lift a stop that no longer holds."""
     for one in _rounds_with(connection, pairs):
