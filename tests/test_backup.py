@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from conftest import silent
 from vitrine.backup import MANIFEST, backup, restore
 from vitrine.desk.decisions import Answer, decide
 from vitrine.errors import InputError, NotFound, Refused
@@ -28,7 +27,7 @@ def content(catalog: Catalog) -> dict[str, list[str]]:
 def test_what_comes_back_is_what_there_was_on_either_database(
     trained: Workspace, tmp_path: Path, catalog_url: str
 ) -> None:
-    trained.classify(on_progress=silent)
+    trained.classify()
     sku = trained.products().column("sku").to_pylist()[0]
     answer = Answer(sku, "color", value="red", version=0, comment="só açaí 👠")
     decide(trained.catalog, trained.taxonomy, [answer], author="ana", batch_id="action-1")

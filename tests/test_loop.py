@@ -3,7 +3,6 @@
 import pytest
 import sqlalchemy as sa
 
-from conftest import silent
 from vitrine.desk.change_taxonomy import Wish, change
 from vitrine.desk.decisions import Answer, decide
 from vitrine.errors import Refused
@@ -14,9 +13,13 @@ from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
 
+def silent(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
 def test_too_few_new_labels_are_not_learnt_and_published_answers_are_no_labels(trained: Workspace) -> None:
     before = trained.labels().num_rows
-    trained.classify(on_progress=silent)
+    trained.classify()
     report = run_retraining(trained, attributes=None, if_new=1, on_embed=silent, on_train=silent)
     assert report["new_labels"] == 0 and report["trained"] is None
     assert trained.labels().num_rows == before
@@ -45,7 +48,7 @@ def test_a_renamed_value_is_learnt_alone_and_its_model_takes_over(trained: Works
     assert kept == set(before.attributes) - {"color"}
     colors = after.predictor.classifiers["color"].values
     assert "jet" in colors and "black" not in colors
-    trained.classify(on_progress=silent)
+    trained.classify()
     said = trained.predictions(attribute="color").column("value").to_pylist()
     assert "jet" in said and "black" not in said
     raw = catalog.read(sa.select(schema.labels.c.value).where(schema.labels.c.attribute == "color"))

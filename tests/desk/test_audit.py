@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from conftest import silent
 from small_desk import MOMENT, TAXONOMY, add_products
 from vitrine.classify import PUBLISHED, TO_REVIEW
 from vitrine.config import AuditSettings
@@ -187,6 +186,8 @@ def test_people_are_asked_at_once_when_a_head_stops(catalog: Catalog) -> None:
     unasked = set(SKUS) - set(drawn(catalog))
     wrong_until_stop(catalog)
     assert set(asked(catalog, audit.STOPPED)) == unasked
+    fill(catalog, TAXONOMY)
+    assert unasked <= set(asked(catalog, audit.STOPPED))
 
 
 def test_a_stop_that_hung_on_a_mistake_is_lifted_with_it(catalog: Catalog) -> None:
@@ -295,17 +296,17 @@ def test_a_head_that_publishes_nothing_is_not_audited(trained: Workspace) -> Non
 
 
 def test_a_stopped_attribute_is_published_neither_by_the_next_run_nor_for_a_new_photo(publishing: Workspace) -> None:
-    first = publishing.classify(on_progress=silent)
+    first = publishing.classify()
     name = "closure"
     published = sum(row["decision"] == PUBLISHED for row in publishing.predictions(attribute=name).to_pylist())
     assert published
     assert {one.attribute: one.state for one in publishing.audits()}[name] == audit.NOT_CONFIRMED
     _stop(publishing, name, MOMENT)
     assert {row["decision"] for row in publishing.predictions(attribute=name).to_pylist()} == {TO_REVIEW}
-    second = publishing.classify(on_progress=silent)
+    second = publishing.classify()
     assert second.run_id != first.run_id and second.published == first.published - published
     _stop(publishing, name, None)
-    assert publishing.classify(on_progress=silent).published == first.published
+    assert publishing.classify().published == first.published
     again = publishing.predictions(attribute=name).to_pylist()
     assert sum(row["decision"] == PUBLISHED for row in again) == published
     _stop(publishing, name, MOMENT)
