@@ -129,7 +129,7 @@ def retold(changes: Sequence[Change]) -> list[Retold]:
 class Retelling:
     """The join of a table with what its values are told as: `value` (None where it is no more) and `reason`."""
 
-    def __init__(self, table: sa.Table, moment: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> None:
+    def __init__(self, table: sa.FromClause, moment: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> None:
         self.retold = schema.retold.alias()
         self.on = sa.and_(
             self.retold.c.attribute == table.c.attribute,

@@ -177,6 +177,7 @@ predictions = Table(
     Column("run_id", String, nullable=False),
     _moment("predicted_at"),
     Index("ix_predictions_attribute", "attribute", "value", "confidence"),
+    Index("ix_predictions_confidence", "model_id", "attribute", "confidence", "sku", "decision"),
 )
 
 decisions = Table(

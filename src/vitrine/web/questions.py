@@ -11,7 +11,7 @@ from vitrine.stores import schema
 from vitrine.taxonomy import Attribute
 from vitrine.web.evidence import Evidence, Neighborhood
 from vitrine.web.people import Person
-from vitrine.web.queries.answers import rows_of
+from vitrine.web.queries.answers import rows_of, said_labels
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -100,8 +100,8 @@ def choices(attribute: Attribute, item: Item, language: str) -> list[Choice]:
 
 def _said(workspace: "Workspace", attribute: Attribute, sku: str, language: str) -> list[str]:
     table = schema.labels
-    query = sa.select(table.c.value).where(table.c.sku == sku, table.c.attribute == attribute.name).distinct()
-    return [attribute.display_value(row["value"], language) for row in rows_of(workspace.catalog, query)]
+    told = rows_of(workspace.catalog, said_labels().where(table.c.sku == sku, table.c.attribute == attribute.name))
+    return list(dict.fromkeys(attribute.display_value(row["value"], language) for row in told))
 
 
 def _sizes(workspace: "Workspace", photo_ids: list[str]) -> dict[str, Size]:
