@@ -35,6 +35,7 @@ def serve(
     opened = vitrine.open(workspace)
     access = how_people_come_in(opened, host, port)
     fill_queue_once(opened)
+    opened.catalog.note_sizes()
     _run(opened, access, host, port, as_json)
 
 

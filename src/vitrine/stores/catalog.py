@@ -58,13 +58,15 @@ class Catalog:
         return self._write(table, rows, connection, replace=True)
 
     def note_sizes(self) -> None:
-        """Let the planner know how large the tables are now; until then PostgreSQL plans for empty ones.
+        """Let the planner know how large the tables are now; until then it plans for empty ones.
 
-        Measured after a bulk load of 390,000 predictions: a page of the grid took 58 ms before and 1 ms after.
+        Measured after a bulk load of 390,000 predictions on PostgreSQL: a page of the grid took 58 ms before and 1 ms
+        after. On SQLite a sample of each index is looked at (9 ms at 1.5 million predictions).
         """
-        if self._engine.dialect.name == "postgresql":
-            with self.transaction() as connection:
-                connection.execute(sa.text("ANALYZE"))
+        with self.transaction() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.execute(sa.text("PRAGMA analysis_limit=1000"))
+            connection.execute(sa.text("ANALYZE"))
 
     def lock(self, table: sa.Table, connection: sa.Connection) -> None:
         """Let nobody else write to `table` until the transaction ends; in SQLite nobody else writes anyway."""

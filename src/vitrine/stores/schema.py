@@ -177,7 +177,7 @@ predictions = Table(
     Column("run_id", String, nullable=False),
     _moment("predicted_at"),
     Index("ix_predictions_attribute", "attribute", "value", "confidence"),
-    Index("ix_predictions_confidence", "model_id", "attribute", "confidence", "sku", "decision"),
+    Index("ix_predictions_confidence", "attribute", "confidence", "sku", "model_id", "decision"),
 )
 
 decisions = Table(
@@ -204,6 +204,7 @@ decisions = Table(
     Index("ix_decisions_undoes", "undoes", unique=True),
     Index("ix_decisions_author", "author", "decided_at"),
     Index("ix_decisions_moment", "decided_at"),
+    Index("ix_decisions_holds", "holds"),
 )
 
 queue = Table(

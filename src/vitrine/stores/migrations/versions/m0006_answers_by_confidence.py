@@ -1,4 +1,4 @@
-"""answers by confidence, for pages of the catalog."""
+"""answers by confidence for pages of the catalog, and entries by what they let hold."""
 
 from alembic import op
 
@@ -10,9 +10,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index(
-        "ix_predictions_confidence", "predictions", ["model_id", "attribute", "confidence", "sku", "decision"]
+        "ix_predictions_confidence", "predictions", ["attribute", "confidence", "sku", "model_id", "decision"]
     )
+    op.create_index("ix_decisions_holds", "decisions", ["holds"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_decisions_holds", "decisions")
     op.drop_index("ix_predictions_confidence", "predictions")
