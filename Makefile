@@ -46,9 +46,9 @@ docs: $(STAMP)  ## regenerate docs/reference
 bench: $(STAMP)  ## the benchmarks, one after the other
 	for study in benchmarks/*.py; do $(BIN)/python $$study || exit 1; done
 
-serve: $(VENV)/.installed-core  ## show the demo's reports at http://127.0.0.1:8300
+serve: $(VENV)/.installed-core  ## open the desk on the demo; prints a link that works once
 	@test -d vitrine-demo || $(BIN)/vitrine demo
-	$(BIN)/python -m http.server 8300 --bind 127.0.0.1 --directory vitrine-demo/reports
+	$(BIN)/vitrine serve --workspace vitrine-demo
 
 clean:  ## remove what make made
 	rm -rf $(VENV) vitrine-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

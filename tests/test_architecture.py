@@ -20,7 +20,7 @@ ROOMS = [
     {"learn"},
     {"checks", "classify", "desk"},
     {"workspace"},
-    {"jobs"},
+    {"jobs", "backup"},
     {"market"},
     {"web"},
     {"demo"},

@@ -85,7 +85,7 @@ class LearnSettings(_Section):
 class AuditSettings(_Section):
     """How many published answers people are asked blind, for each attribute."""
 
-    first: int = Field(150, ge=1, description="after each certification")
+    first: int = Field(150, ge=1, description="after each certification, and weekly while the answers speak against it")
     weekly: float = Field(20, ge=0, description="in each week after that")
 
 

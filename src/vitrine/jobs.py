@@ -5,14 +5,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
-from vitrine.errors import NotFound
+from vitrine.desk.change_taxonomy import history
+from vitrine.desk.journal import DECIDED
+from vitrine.errors import NotFound, Refused
+from vitrine.intake.labels import current_decisions
+from vitrine.intake.retell import tell_answers
 from vitrine.learn.certify import Certificate
 from vitrine.learn.evaluate import evaluate
 from vitrine.learn.leak_tax import leak_tax
-from vitrine.learn.promote import champion_of, compare, promote, roll_back
+from vitrine.learn.promote import Comparison, champion_of, compare, promote, roll_back
 from vitrine.learn.train import Trained, train
+from vitrine.stores import schema
 from vitrine.stores.whole import whole
 
 if TYPE_CHECKING:
@@ -99,13 +107,52 @@ def run_promotion(workspace: "Workspace", model_id: str | None) -> dict[str, Any
 
     challenger = model_id or workspace.newest_model()
     champion = champion_of(workspace.catalog)
+    fits = champion is None or workspace.model_record(champion).taxonomy_id == workspace.taxonomy.id
     comparison = None
     if champion is not None and champion != challenger:
-        rows = [_rows_of(workspace, one) for one in (challenger, champion)]
-        comparison = compare(rows[0], rows[1], names=(challenger, champion))
-    entry = promote(workspace.catalog, challenger, comparison)
+        comparison = _compare(workspace, challenger, champion, fits)
+    entry = promote(workspace.catalog, challenger, comparison, champion_fits=fits)
     workspace.tracker.point(_REGISTERED, CHAMPION, "model_id", challenger)
     return asdict(entry)
+
+
+def run_retraining(
+    workspace: "Workspace", *, attributes: Sequence[str] | None, if_new: int, on_embed: Progress, on_train: Progress
+) -> dict[str, Any]:
+    """Learn from what was said since the last model, evaluate, and promote if that is proven; returns what happened.
+
+    With fewer than `if_new` new labels nothing is done. A challenger that proves nothing is kept and the champion stays;
+    the report says why (`refused`). Labels are what people and tables say: what a machine published is never among them.
+    """
+    new = new_labels(workspace)
+    report: dict[str, Any] = {"new_labels": new, "trained": None, "promoted": False, "refused": None}
+    if new < if_new:
+        return report
+    trained = run_training(workspace, attributes=attributes, on_embed=on_embed, on_train=on_train)
+    report |= {"trained": trained, "promoted": trained["champion"]}
+    report["evaluation"] = run_evaluation(workspace, trained["model"], on_progress=on_embed)
+    if not trained["champion"]:
+        try:
+            report["promotion"] = run_promotion(workspace, trained["model"])
+            report["promoted"] = True
+        except Refused as refused:
+            report["refused"] = refused.message
+    return report
+
+
+def new_labels(workspace: "Workspace") -> int:
+    """How many labels came in, from tables and people, since the newest model was made; all of them without one."""
+    models, labels = schema.models, schema.labels
+    made = workspace.catalog.read(
+        sa.select(sa.func.max(models.c.created_at, type_=models.c.created_at.type).label("at"))
+    )
+    since = made.column("at").to_pylist()[0]
+    entered = current_decisions().where(schema.decisions.c.outcome == DECIDED)
+    told = sa.select(labels.c.sku)
+    if since is not None:
+        entered = entered.where(schema.decisions.c.decided_at > since)
+        told = told.where(labels.c.recorded_at > since)
+    return workspace.catalog.count(entered) + workspace.catalog.count(told)
 
 
 def run_rollback(workspace: "Workspace") -> dict[str, Any]:
@@ -115,6 +162,21 @@ def run_rollback(workspace: "Workspace") -> dict[str, Any]:
     entry = roll_back(workspace.catalog)
     workspace.tracker.point(_REGISTERED, CHAMPION, "model_id", entry.model_id)
     return asdict(entry)
+
+
+def _compare(workspace: "Workspace", challenger: str, champion: str, fits: bool) -> Comparison | None:
+    """Both on common test answers; a champion of an earlier taxonomy by the answers it gave, told in today's, if any."""
+    names = (challenger, champion)
+    if fits:
+        return compare(_rows_of(workspace, challenger), _rows_of(workspace, champion), names=names)
+    try:
+        stored = workspace.evaluation_rows(champion)
+    except NotFound:
+        return None  # it cannot be asked any more
+    told = tell_answers(history(workspace.catalog), stored, workspace.model_record(champion).created_at)
+    known = pa.array(list(workspace.taxonomy.attributes))
+    told = told.filter(pc.is_in(told["attribute"], known))
+    return compare(_rows_of(workspace, challenger), told, names=names)
 
 
 def _rows_of(workspace: "Workspace", model_id: str) -> Any:

@@ -307,6 +307,38 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxonomyChange:
+    """One change of the taxonomy, numbered from 1; `kind` is rename, merge, split, retire, rename attribute or undo.
+
+    `values` become `into` (both JSON lists); `undoes` is the number of the change that an undo takes back. `before` and
+    `after` are the whole text of taxonomy.toml.
+    """
+
+    number: int
+    kind: str
+    attribute: str
+    values: str
+    into: str
+    undoes: int | None
+    before: str
+    after: str
+    author: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """What was said as `value` after `since` and up to `until` is told today: `told`, or nothing for a `reason`."""
+
+    attribute: str
+    value: str
+    since: datetime
+    until: datetime
+    told: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Someone with an account; `role` is viewer, curator or admin."""
 

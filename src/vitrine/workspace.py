@@ -65,13 +65,22 @@ class Workspace:
         self.folder = folder.resolve()
         self.settings = config.load(self.folder)
         self.cleaning = Cleaning(**self.settings.cleaning.model_dump())
+        self._taxonomy: tuple[tuple[int, int], taxonomy.Taxonomy] | None = None
 
     # what it is made of
 
-    @cached_property
+    @property
     def taxonomy(self) -> taxonomy.Taxonomy:
-        """The taxonomy as `taxonomy.toml` says now."""
-        return taxonomy.load(self.folder / "taxonomy.toml")
+        """The taxonomy as `taxonomy.toml` says now, also when it was changed since the workspace was opened."""
+        path = self.folder / "taxonomy.toml"
+        try:
+            seen = path.stat()
+        except OSError:
+            return taxonomy.load(path)
+        version = (seen.st_mtime_ns, seen.st_ino)  # a file that was written whole is another one
+        if self._taxonomy is None or self._taxonomy[0] != version:
+            self._taxonomy = version, taxonomy.load(path)
+        return self._taxonomy[1]
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -209,6 +218,14 @@ class Workspace:
             return None
         basis = models.load_basis(champion, self.data / "models")
         return basis if basis.projection.embedder_id == self.embedding_id else None
+
+    def model_record(self, model_id: str) -> ModelRecord:
+        """What the catalog says about a model; NotFound when it was never entered."""
+        table = schema.models
+        rows = self.catalog.read(sa.select(table).where(table.c.model_id == model_id)).to_pylist()
+        if not rows:
+            raise NotFound(f"there is no model {model_id}", hint="vitrine models lists those there are")
+        return ModelRecord(**rows[0])
 
     def newest_model(self) -> str:
         """The id of the model trained last; NotFound when none was trained."""

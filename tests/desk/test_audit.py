@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from conftest import silent
 from small_desk import MOMENT, TAXONOMY, add_products
 from vitrine.classify import PUBLISHED, TO_REVIEW
 from vitrine.config import AuditSettings
@@ -94,16 +93,28 @@ def test_the_coin_of_an_answer_never_falls_again(catalog: Catalog) -> None:
 def test_what_is_new_is_audited_first_at_a_probability_of_its_own(catalog: Catalog) -> None:
     settings = AuditSettings(first=24, weekly=20)
     draw.draw(catalog, settings, moment=MOMENT)
-    before = len(drawn(catalog))
     add_products(catalog, [f"n{i:02d}" for i in range(30)], decision=PUBLISHED)
     _came(catalog, "n", MOMENT + WEEK / 2)
     draw.draw(catalog, settings, moment=MOMENT + WEEK)
+    before = len(drawn(catalog))
+    draw.draw(catalog, settings, moment=MOMENT + WEEK)
+    assert len(drawn(catalog)) == before
     old, new = (one["probability"] for one in catalog.read(schema.audit_cohorts).to_pylist())
-    left = 24 + 20 - before
-    assert new == pytest.approx(min(1, left / 30)) and old == pytest.approx(
-        0.1 + 0.9 * max(0, left - 30) / 240, abs=0.02
-    )
+    assert (old, new) == (pytest.approx(24 / 240), pytest.approx(20 / 30))
     assert {sku for sku in drawn(catalog) if sku.startswith("n")}
+
+
+def test_a_head_in_doubt_is_asked_about_more(catalog: Catalog) -> None:
+    settings = AuditSettings(first=60, weekly=6)
+    draw.draw(catalog, settings, moment=MOMENT)
+    before = len(drawn(catalog))
+    draw.draw(catalog, settings, moment=MOMENT + WEEK)
+    assert len(drawn(catalog)) - before < 20
+    before = len(drawn(catalog))
+    answers = [Answer(sku, "color", value="blue", version=0) for sku in drawn(catalog)[:1]]
+    decide(catalog, TAXONOMY, answers, author="ana", batch_id="action-1")
+    draw.draw(catalog, settings, moment=MOMENT + 2 * WEEK)
+    assert len(drawn(catalog)) - before > 30
 
 
 def _came(catalog: Catalog, prefix: str, moment: datetime) -> None:
@@ -175,6 +186,8 @@ def test_people_are_asked_at_once_when_a_head_stops(catalog: Catalog) -> None:
     unasked = set(SKUS) - set(drawn(catalog))
     wrong_until_stop(catalog)
     assert set(asked(catalog, audit.STOPPED)) == unasked
+    fill(catalog, TAXONOMY)
+    assert unasked <= set(asked(catalog, audit.STOPPED))
 
 
 def test_a_stop_that_hung_on_a_mistake_is_lifted_with_it(catalog: Catalog) -> None:
@@ -283,17 +296,17 @@ def test_a_head_that_publishes_nothing_is_not_audited(trained: Workspace) -> Non
 
 
 def test_a_stopped_attribute_is_published_neither_by_the_next_run_nor_for_a_new_photo(publishing: Workspace) -> None:
-    first = publishing.classify(on_progress=silent)
+    first = publishing.classify()
     name = "closure"
     published = sum(row["decision"] == PUBLISHED for row in publishing.predictions(attribute=name).to_pylist())
     assert published
     assert {one.attribute: one.state for one in publishing.audits()}[name] == audit.NOT_CONFIRMED
     _stop(publishing, name, MOMENT)
     assert {row["decision"] for row in publishing.predictions(attribute=name).to_pylist()} == {TO_REVIEW}
-    second = publishing.classify(on_progress=silent)
+    second = publishing.classify()
     assert second.run_id != first.run_id and second.published == first.published - published
     _stop(publishing, name, None)
-    assert publishing.classify(on_progress=silent).published == first.published
+    assert publishing.classify().published == first.published
     again = publishing.predictions(attribute=name).to_pylist()
     assert sum(row["decision"] == PUBLISHED for row in again) == published
     _stop(publishing, name, MOMENT)

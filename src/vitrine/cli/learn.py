@@ -50,6 +50,47 @@ def train(
     output.say("champion" if report["champion"] else "challenger: vitrine evaluate, then vitrine promote")
 
 
+def retrain(
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", help="Learn only this anew; the others keep the champion's heads. Repeatable."),
+    ] = None,
+    if_new: Annotated[int, typer.Option("--if-new", min=0, help="Only with at least so many new labels.")] = 0,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Train on what people and tables have said since, evaluate, and promote if it is proven. Exit 1: it was not.
+
+    For a nightly job: [dim]vitrine retrain --if-new 500[/]. What a machine has published never becomes a label.
+    """
+    import vitrine
+    from vitrine.jobs import run_retraining
+
+    opened = vitrine.open(workspace)
+    with output.progress("embed") as embedding, output.progress("train") as training:
+        report = run_retraining(opened, attributes=attribute, if_new=if_new, on_embed=embedding, on_train=training)
+    if as_json:
+        output.show_json(report)
+    else:
+        _show_retraining(report, if_new)
+    if report["refused"]:
+        raise typer.Exit(1)
+
+
+def _show_retraining(report: dict[str, Any], if_new: int) -> None:
+    if report["trained"] is None:
+        output.say(f"{report['new_labels']:,} new labels, fewer than {if_new:,}: nothing was done")
+        return
+    rows = [_score_row(name, score) for name, score in report["evaluation"]["attributes"].items()]
+    columns = ["attribute", "n", "accuracy", "95 % interval", "macro-F1", "published", "right"]
+    output.show_table(f"{report['trained']['model']} on the test part", columns, rows)
+    output.show_certificates(report["trained"]["certificates"])
+    if report["refused"]:
+        output.say(report["refused"])
+    else:
+        output.say("champion; next: vitrine classify")
+
+
 def evaluate(model: ModelId = None, workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     """Judge a model on the test part, and write its report with plots."""
     import vitrine

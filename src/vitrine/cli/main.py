@@ -6,6 +6,7 @@ import typer
 
 from vitrine import __version__
 from vitrine.cli import (
+    backup,
     check,
     classify,
     configure,
@@ -18,6 +19,7 @@ from vitrine.cli import (
     market,
     output,
     serve,
+    taxonomy,
     users,
 )
 from vitrine.errors import VitrineError
@@ -40,9 +42,12 @@ for command in (
     learn.train,
     learn.evaluate,
     learn.promote,
+    learn.retrain,
     learn.models,
     classify.classify,
     desk.audit,
+    backup.backup,
+    backup.restore,
     serve.serve,
     configure.doctor,
 ):
@@ -51,6 +56,7 @@ app.add_typer(configure.config, name="config")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(users.users, name="users")
+app.add_typer(taxonomy.taxonomy, name="taxonomy")
 
 
 @app.callback(invoke_without_command=True)

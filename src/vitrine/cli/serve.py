@@ -9,7 +9,7 @@ import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
-from vitrine.errors import Refused
+from vitrine.errors import Refused, VitrineError
 
 if TYPE_CHECKING:
     from vitrine.web.auth import Access
@@ -35,6 +35,7 @@ def serve(
     opened = vitrine.open(workspace)
     access = how_people_come_in(opened, host, port)
     fill_queue_once(opened)
+    opened.catalog.note_sizes()
     _run(opened, access, host, port, as_json)
 
 
@@ -55,13 +56,16 @@ def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access"
 
 
 def fill_queue_once(workspace: "Workspace") -> None:
-    """Ask people what a workspace classified before there was a queue leaves open."""
-    from vitrine.desk.fill import fill
+    """Ask people what a workspace classified before there was a queue leaves open; what hinders it is only told."""
     from vitrine.stores import schema
 
     catalog = workspace.catalog
-    if not catalog.count(schema.queue) and catalog.count(sa.select(schema.predictions.c.sku).limit(1)):
-        fill(catalog, workspace.taxonomy, workspace.look_alikes)
+    if catalog.count(schema.queue) or not catalog.count(sa.select(schema.predictions.c.sku).limit(1)):
+        return
+    try:
+        workspace.ask()
+    except VitrineError as error:
+        output.say(f"The queue stays empty: {error.message}\nvitrine classify fills it.")
 
 
 def _is_this_machine(host: str) -> bool:
@@ -84,6 +88,7 @@ def _run(workspace: "Workspace", access: "Access", host: str, port: int, as_json
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(128)  # whoever opens the link at once waits instead of being refused
     except OSError as error:
         raise MissingPart(
             f"{host}:{port} cannot be listened on: {error.strerror}", hint="choose another with --port"

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from vitrine.classify import PUBLISHED, TO_REVIEW
 from vitrine.desk import journal, meter, queue
 from vitrine.desk.journal import DECIDED, NORMAL, REJECTED, VALUE_MISSING, Pair
+from vitrine.intake.retell import Retelling
 from vitrine.learn.promote import champion_of
 from vitrine.records import Audit, AuditRound, Decision, Queued, now
 from vitrine.stores import schema
@@ -146,6 +147,12 @@ def waiting(connection: sa.Connection, model_id: str | None) -> list[Queued]:
     return [Queued(row.sku, row.attribute, row.head_id, journal.AUDIT, NORMAL, 0, None, 0.0, 1, True) for row in rows]
 
 
+def doubted(connection: sa.Connection, one: AuditRound) -> bool:
+    """Whether the answers so far speak more against the head than for it."""
+    logs = meter.evidence(_tally(connection, one).wrong, one.allowed)
+    return bool(len(logs)) and float(logs[-1]) > 0
+
+
 def follow(connection: sa.Connection, pairs: Iterable[Pair]) -> None:
     """Bring the rounds whose audits were just answered or taken back in line: stop, or lift a stop that no longer holds."""
     for one in _rounds_with(connection, pairs):
@@ -198,7 +205,7 @@ def _tally(connection: sa.Connection, one: AuditRound) -> _Tally:
             sa.select(cohorts).where(cohorts.c.attribute == one.attribute, cohorts.c.model_id == one.model_id)
         )
     }
-    drawn = [Audit(**row) for row in connection.execute(sa.select(audits).where(of_round)).mappings()]
+    drawn = [Audit(**row) for row in connection.execute(_told_audits().where(of_round)).mappings() if row["value"]]
     entries = journal.entries_of(connection, [(audit.sku, audit.attribute) for audit in drawn])
     answered, open_, never = [], 0, 0
     for audit in drawn:
@@ -213,6 +220,14 @@ def _tally(connection: sa.Connection, one: AuditRound) -> _Tally:
             open_ += 1
     answered.sort(key=lambda one: (one.moment, one.decision_id))
     return _Tally(answered, open_, never)
+
+
+def _told_audits() -> sa.Select[Any]:
+    """Audits with what was published told in today's taxonomy, None where that value is no more."""
+    table = schema.audits
+    said = Retelling(table, table.c.drawn_at, table.c.value)
+    columns = [said.value if column is table.c.value else column for column in table.c]
+    return sa.select(*columns).select_from(table.outerjoin(said.retold, said.on))
 
 
 def _wrong(alive: Sequence[Decision], published: str) -> bool | None:

@@ -65,8 +65,9 @@ def begin(catalog: Catalog, model: Model, *, moment: datetime | None = None) -> 
 def draw(catalog: Catalog, settings: AuditSettings, *, moment: datetime | None = None) -> int:
     """Draw what the champion's rounds may audit by now: `first` answers, then `weekly` each week; returns how many.
 
-    What is asked is published by the machine, without a person's decision and without a label. The number drawn varies
-    around the budget, because every coin falls by itself; the next draw makes up for it.
+    While the answers so far speak against a head, a week brings `first`: what is asked may depend on the past, so the
+    promise of the stop stays. What is asked is published by the machine, without a person's decision and without a label.
+    The number drawn varies around the budget, because every coin falls by itself.
     """
     at = moment or now()
     drawn = 0
@@ -100,8 +101,10 @@ def _draw(
 ) -> int:
     before = _skus(connection, one)
     rows = [row for row in rows if row["sku"] not in before]
-    budget = settings.first + settings.weekly * ((moment - one.began_at) / _WEEK) - len(before)
-    cohorts = _grown(_cohorts(connection, one), rows, budget, one, moment)
+    cohorts = _cohorts(connection, one)
+    rate = settings.first if audit.doubted(connection, one) else settings.weekly
+    budget = rate * ((moment - cohorts[-1].until) / _WEEK) if cohorts else float(settings.first)
+    cohorts = _grown(cohorts, rows, budget, one, moment)
     audits = []
     for row in rows:
         cohort = next((cohort for cohort in cohorts if row["added_at"] <= cohort.until), None)
@@ -125,8 +128,8 @@ def _grown(
         share = min(1.0, (budget - for_new) / old)
         cohorts = [replace(c, probability=c.probability + (1 - c.probability) * share) for c in cohorts]
     if new:
-        cohorts = [*cohorts, AuditCohort(one.attribute, one.model_id, len(cohorts) + 1, moment, for_new / new)]
-    return cohorts
+        return [*cohorts, AuditCohort(one.attribute, one.model_id, len(cohorts) + 1, moment, for_new / new)]
+    return [*cohorts[:-1], *(replace(last, until=moment) for last in cohorts[-1:])]
 
 
 def _cohorts(connection: sa.Connection, one: AuditRound) -> list[AuditCohort]:

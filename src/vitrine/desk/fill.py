@@ -22,7 +22,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk import audit, journal, queue
 from vitrine.desk.journal import Pair
 from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
-from vitrine.intake.labels import current_labels
+from vitrine.intake.labels import current_labels, table_labels
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Queued
 from vitrine.stores import schema
@@ -116,10 +116,11 @@ def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa
     columns: list[sa.ColumnElement[Any]] = [
         table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence")
     ]
-    columns.append(audit.decision_now(audit.stopped(catalog)))
+    stopped = table.c.attribute.in_(audit.stopped(catalog)) & (table.c.decision == PUBLISHED)
+    columns.append(sa.case((stopped, audit.STOPPED), else_=table.c.decision).label("decision"))
     wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
     predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
-    labels = current_labels(catalog.read(schema.labels))
+    labels = current_labels(table_labels(catalog))
     return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
 
 
@@ -167,6 +168,7 @@ with known as (
     select *, case when label is not null then '{queue.AGAINST_LABEL}'
                    when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
                    when confidence >= {SURE} and agreement < {CONTRADICTED} then '{queue.OUTLIER}'
+                   when decision = '{audit.STOPPED}' then '{audit.STOPPED}'
                    else '{queue.UNCERTAIN}' end as reason
     from known
 ), asked as (

@@ -10,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from vitrine.intake import retell
+from vitrine.intake.labels import told_decisions
 from vitrine.records import Decision
 from vitrine.stores import schema
 
@@ -19,6 +21,7 @@ UNUSABLE_PHOTO = "unusable_photo"
 VALUE_MISSING = "value_missing"
 REJECTED = "rejected"  # "it is not this value": said in the grid, where the right one is not asked for
 UNDONE = "undone"
+OUTDATED = (retell.SPLIT, retell.RETIRED)  # it was decided, but the taxonomy has no such value any more
 
 SINGLE = "single"
 GRID = "grid"
@@ -54,7 +57,7 @@ def entries_of(connection: sa.Connection, pairs: Iterable[Pair]) -> dict[Pair, l
         for some in chunks(skus):
             table = schema.decisions
             these = (table.c.attribute == attribute) & table.c.sku.in_(some)
-            for entry in _read(connection, sa.select(table).where(these).order_by(table.c.sku, table.c.version)):
+            for entry in _read(connection, told_decisions().where(these).order_by(table.c.sku, table.c.version)):
                 found[entry.sku, entry.attribute].append(entry)
     return found
 
@@ -62,7 +65,7 @@ def entries_of(connection: sa.Connection, pairs: Iterable[Pair]) -> dict[Pair, l
 def every_entry(connection: sa.Connection) -> dict[Pair, list[Decision]]:
     """All entries by (sku, attribute), oldest first."""
     found: dict[Pair, list[Decision]] = {}
-    for entry in _read(connection, sa.select(schema.decisions).order_by(schema.decisions.c.version)):
+    for entry in _read(connection, told_decisions().order_by(schema.decisions.c.version)):
         found.setdefault((entry.sku, entry.attribute), []).append(entry)
     return found
 
@@ -112,6 +115,8 @@ def turn_after(alive: Sequence[Decision]) -> tuple[int | None, str | None]:
     first, reviews = reviewed(alive)
     if first.outcome == REJECTED:
         return URGENT, None
+    if first.outcome in OUTDATED:
+        return NORMAL, None
     if first.outcome == UNSURE:
         asked = {entry.author for entry in _last_run(alive, UNSURE)}
         return (NORMAL, first.author) if len(asked) == 1 else (None, None)

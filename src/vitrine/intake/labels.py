@@ -11,8 +11,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from vitrine.intake.retell import Retelling
 from vitrine.records import Label, check_table
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -24,10 +26,36 @@ _KEY = ("sku", "attribute", "value", "source", "batch")
 
 def current_decisions() -> sa.Select[Any]:
     """A query for the decisions that hold now, at most one per (sku, attribute), with the columns of `Decision`."""
-    table, newest, later = schema.decisions, schema.decisions.alias("newest"), schema.decisions.alias("later")
+    newest, later = schema.decisions.alias("newest"), schema.decisions.alias("later")
     of_item = (later.c.sku == newest.c.sku) & (later.c.attribute == newest.c.attribute)
     superseded = sa.exists().where(of_item, later.c.version > newest.c.version)
-    return sa.select(table).join(newest, newest.c.holds == table.c.decision_id).where(~superseded)
+    table = schema.decisions
+    return told_decisions().join(newest, newest.c.holds == table.c.decision_id).where(~superseded)
+
+
+def told_decisions() -> sa.Select[Any]:
+    """A query for all entries of the journal, told in today's taxonomy, with the columns of `Decision`.
+
+    Whose value is no more has the outcome `split` or `retired` and no value.
+    """
+    table = schema.decisions
+    said = Retelling(table, table.c.decided_at, table.c.value)
+    seen = Retelling(table, table.c.decided_at, table.c.predicted_value)
+    outcome = sa.func.coalesce(said.reason, table.c.outcome).label("outcome")
+    told = {"value": said.value, "outcome": outcome, "predicted_value": seen.value}
+    columns = [told.get(column.name, column) for column in table.c]
+    return sa.select(*columns).select_from(table.outerjoin(said.retold, said.on).outerjoin(seen.retold, seen.on))
+
+
+def table_labels(catalog: Catalog) -> pa.Table:
+    """What tables say (schema `Label`), told in today's taxonomy; what had a value that is no more is left out."""
+    table = schema.labels
+    said = Retelling(table, table.c.recorded_at, table.c.value)
+    columns = [said.value if column is table.c.value else column for column in table.c]
+    told = catalog.read(sa.select(*columns).select_from(table.outerjoin(said.retold, said.on)))
+    told = told.filter(pc.is_valid(told["value"]))
+    # two values of one table that are one today
+    return told.group_by(list(_KEY)).aggregate([("recorded_at", "min")]).rename_columns([*_KEY, "recorded_at"])
 
 
 def spoken_labels(catalog: Catalog) -> pa.Table:
@@ -44,7 +72,7 @@ def spoken_labels(catalog: Catalog) -> pa.Table:
         order by all
     """
     with duckdb.connect() as connection:
-        connection.register("labels", catalog.read(schema.labels))
+        connection.register("labels", table_labels(catalog))
         connection.register("decisions", catalog.read(current_decisions()))
         return check_table(connection.sql(query).to_arrow_table(), Label, key=_KEY, where="labels")
 

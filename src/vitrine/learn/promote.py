@@ -49,6 +49,11 @@ class Comparison:
         """What to do where nothing is proven."""
         return "label more products where the gain is small; `vitrine models` shows both scorecards"
 
+    @property
+    def worse(self) -> bool:
+        """Worse beyond chance, in all or in a value."""
+        return self.interval[1] < 0 or bool(self.drops)
+
     def sentence(self) -> str:
         """The comparison as a person reads it."""
         low, high = self.interval
@@ -100,6 +105,10 @@ class Proof(Protocol):
         """Whether the challenger is better beyond chance."""
 
     @property
+    def worse(self) -> bool:
+        """Whether it is worse beyond chance."""
+
+    @property
     def advice(self) -> str:
         """What to do where it is not."""
 
@@ -120,9 +129,12 @@ def champion_history(catalog: Catalog, *, line: str = PHOTOS) -> list[Promotion]
     return [Promotion(**row) for row in table.to_pylist()]
 
 
-def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: str = PHOTOS) -> Promotion:
+def promote(
+    catalog: Catalog, model_id: str, comparison: Proof | None, *, line: str = PHOTOS, champion_fits: bool = True
+) -> Promotion:
     """Make `model_id` the champion of its line: the first one by itself, every later one by a proven comparison.
 
+    Where the champion does not fit the taxonomy any more and so decides nothing, it is enough not to be proven worse.
     Raises Refused with the figures when the comparison proves nothing.
     """
     history = champion_history(catalog, line=line)
@@ -130,14 +142,14 @@ def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: 
     if champion == model_id:
         raise Refused(f"{model_id} is the champion already")
     compared = (comparison.challenger, comparison.champion) if comparison else None
-    if champion is not None and compared != (model_id, champion):
+    if champion is not None and champion_fits and compared != (model_id, champion):
         raise Refused(f"{model_id} was not compared with the champion {champion}", hint="vitrine promote")
-    if comparison is not None and not comparison.proven:
+    if comparison is not None and (comparison.worse if not champion_fits else not comparison.proven):
         raise Refused(
             f"not promoted: {comparison.sentence()}",
             hint=comparison.advice,
         )
-    reason: dict[str, Any] = {"reason": "the first model"}
+    reason: dict[str, Any] = {"reason": "the taxonomy changed" if champion else "the first model"}
     evidence = asdict(cast("Any", comparison)) if comparison else reason
     return _append(catalog, line, history, model_id, "promoted", evidence)
 

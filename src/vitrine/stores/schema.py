@@ -180,6 +180,7 @@ predictions = Table(
     Column("run_id", String, nullable=False),
     _moment("predicted_at"),
     Index("ix_predictions_attribute", "attribute", "value", "confidence"),
+    Index("ix_predictions_confidence", "attribute", "confidence", "sku", "model_id", "decision"),
 )
 
 scores = Table(
@@ -220,6 +221,7 @@ decisions = Table(
     Index("ix_decisions_undoes", "undoes", unique=True),
     Index("ix_decisions_author", "author", "decided_at"),
     Index("ix_decisions_moment", "decided_at"),
+    Index("ix_decisions_holds", "holds"),
 )
 
 queue = Table(
@@ -298,6 +300,32 @@ recalls = Table(
     Column("value", String, nullable=False),
     _moment("recalled_at"),
     Index("ix_recalls_round", "attribute", "model_id"),
+)
+
+taxonomy_changes = Table(
+    "taxonomy_changes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("attribute", String, nullable=False),
+    Column("values", Text, nullable=False),
+    Column("into", Text, nullable=False),
+    Column("undoes", Integer),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("author", String, nullable=False),
+    _moment("changed_at"),
+)
+
+retold = Table(
+    "retold",
+    metadata,
+    Column("attribute", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    _moment("since"),
+    Column("until", Moment, primary_key=True),
+    Column("told", String),
+    Column("reason", String),
 )
 
 people = Table(

@@ -32,8 +32,8 @@ class PhotoAnswer:
 @router.get("/overview", tags=["catalog"])
 def overview_json(request: Request, person: Viewer) -> Overview:
     """How everything stands: what is published, decided and waiting, by attribute."""
-    workspace = request.app.state.workspace
-    return overview(workspace.catalog, workspace.taxonomy, request.app.state.scorecards)
+    state = request.app.state
+    return overview(state.workspace.catalog, state.workspace.taxonomy, state.scorecards, state.counted.tallies())
 
 
 @router.get("/products", tags=["catalog"])

@@ -12,6 +12,7 @@ from vitrine.errors import NotFound
 from vitrine.stores import schema
 from vitrine.web import api, desk_api, pages, sign_in
 from vitrine.web.auth import Access, Attempts, Viewer
+from vitrine.web.counted import Counted
 from vitrine.web.evidence import Neighborhood
 from vitrine.web.failures import answer_failures
 from vitrine.web.guard import Guard, Meters
@@ -43,6 +44,7 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.attempts = (Attempts(5, 15 * 60), Attempts(30, 15 * 60))  # failed sign-ins by name, by address
     app.state.photos = Photos(workspace)
     app.state.neighborhood = Neighborhood(workspace)
+    app.state.counted = Counted(workspace.catalog)
     app.state.scorecards = Scorecards(workspace.data / "models", workspace.data / "evaluations")
     _add_shared(app)
     app.include_router(sign_in.router)

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from vitrine.desk.journal import DECIDED
 from vitrine.desk.look_alikes import LookAlikes
 from vitrine.errors import VitrineError
-from vitrine.intake.labels import current_decisions
 from vitrine.stores import schema
-from vitrine.web.queries.answers import rows_of
+from vitrine.web.queries.answers import held_entries, rows_of, said_labels
 from vitrine.web.queries.search import first_photos
 
 if TYPE_CHECKING:
@@ -71,14 +70,12 @@ class Neighborhood:
 
     def _known(self, skus: Sequence[str], attribute: str) -> dict[str, str]:
         """sku → its value, a person's before a table's."""
-        labels, entries = schema.labels, schema.decisions
-        told = sa.select(labels.c.sku, labels.c.value).where(labels.c.sku.in_(skus), labels.c.attribute == attribute)
-        values = {
-            row["sku"]: row["value"] for row in rows_of(self._workspace.catalog, told.order_by(labels.c.recorded_at))
-        }
-        held = current_decisions().where(entries.c.sku.in_(skus), entries.c.attribute == attribute)
-        for row in rows_of(self._workspace.catalog, held):
-            values.pop(row["sku"], None)
-            if row["outcome"] == DECIDED:
-                values[row["sku"]] = row["value"]
+        labels = schema.labels
+        told = said_labels().where(labels.c.sku.in_(skus), labels.c.attribute == attribute)
+        values = {row["sku"]: row["value"] for row in rows_of(self._workspace.catalog, told)}
+        for (sku, of), entry in held_entries(self._workspace.catalog, skus).items():
+            if of == attribute:
+                values.pop(sku, None)
+                if entry["outcome"] == DECIDED:
+                    values[sku] = entry["value"]
         return values

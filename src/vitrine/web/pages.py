@@ -27,8 +27,9 @@ _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 @router.get("/")
 def overview_page(request: Request, person: Viewer) -> Response:
     """How everything stands."""
-    workspace, scorecards = request.app.state.workspace, request.app.state.scorecards
-    return render(request, "overview.html", page=overview(workspace.catalog, workspace.taxonomy, scorecards))
+    state = request.app.state
+    page = overview(state.workspace.catalog, state.workspace.taxonomy, state.scorecards, state.counted.tallies())
+    return render(request, "overview.html", page=page)
 
 
 @router.get("/catalog")

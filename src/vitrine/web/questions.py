@@ -11,7 +11,7 @@ from vitrine.stores import schema
 from vitrine.taxonomy import Attribute
 from vitrine.web.evidence import Evidence, Neighborhood
 from vitrine.web.people import Person
-from vitrine.web.queries.answers import rows_of
+from vitrine.web.queries.answers import rows_of, said_labels
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value that can be chosen; `confidence` is None where it is not shown or not known."""
+    """One value that can be chosen; `confidence` is None where it is not shown or not known, `rule` where none is written.
+
+    `examples` are skus of products that show it well.
+    """
 
     value: str
     name: str
     confidence: float | None
+    rule: str | None
+    examples: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +86,22 @@ def choices(attribute: Attribute, item: Item, language: str) -> list[Choice]:
         likely[item.predicted] = item.confidence
     ranked = sorted((value for value in likely if value in attribute.values), key=lambda value: -likely[value])
     ordered = [*ranked, *(value for value in attribute.values if value not in likely)]
-    return [Choice(value, attribute.display_value(value, language), likely.get(value)) for value in ordered]
+    return [
+        Choice(
+            value=value,
+            name=attribute.display_value(value, language),
+            confidence=likely.get(value),
+            rule=attribute.rules.get(value),
+            examples=list(attribute.examples.get(value, ())),
+        )
+        for value in ordered
+    ]
 
 
 def _said(workspace: "Workspace", attribute: Attribute, sku: str, language: str) -> list[str]:
     table = schema.labels
-    query = sa.select(table.c.value).where(table.c.sku == sku, table.c.attribute == attribute.name).distinct()
-    return [attribute.display_value(row["value"], language) for row in rows_of(workspace.catalog, query)]
+    told = rows_of(workspace.catalog, said_labels().where(table.c.sku == sku, table.c.attribute == attribute.name))
+    return list(dict.fromkeys(attribute.display_value(row["value"], language) for row in told))
 
 
 def _sizes(workspace: "Workspace", photo_ids: list[str]) -> dict[str, Size]:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vitrine.taxonomy import Taxonomy
 from vitrine.web.auth import Access, forgery_token
+from vitrine.web.chart import meter
 from vitrine.web.people import LANGUAGES, Person
 from vitrine.web.speech import NAMES, Speech, preferred, speak
 
@@ -58,7 +59,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"asset": asset, "query": query, "photo_url": photo_url}
+    made.globals |= {"asset": asset, "query": query, "photo_url": photo_url, "meter": meter}
     made.filters["json"] = lambda data: json.dumps(data, ensure_ascii=False)
     return made
 

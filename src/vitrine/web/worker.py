@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import vitrine
 from vitrine import jobs
-from vitrine.errors import Refused, VitrineError
+from vitrine.errors import VitrineError
 from vitrine.web.work import DONE, FAILED, PROGRESS, Job, find, tell
 
 if TYPE_CHECKING:
@@ -97,19 +97,19 @@ def _classified(workspace: "Workspace", watch: Watch) -> dict[str, Any]:
 
 
 def _retrained(workspace: "Workspace", watch: Watch) -> dict[str, Any]:
-    """Labels and decisions of today → model → evaluation → promoted if proven → every product classified."""
-    trained = _trained(workspace, watch)
-    evaluated = _evaluated(jobs.run_evaluation(workspace, trained["model"], on_progress=watch("evaluate")))
-    verdict = ""
-    if not trained["champion"]:
-        watch("promote")
-        try:
-            jobs.run_promotion(workspace, trained["model"])
-            trained["champion"] = True
-        except Refused as error:
-            verdict = error.message
-    classified = _classified(workspace, watch) if trained["champion"] else {}
-    return {**evaluated, **classified, **trained, "verdict": verdict}
+    """The loop; a new champion answers for every product at once."""
+    report = jobs.run_retraining(workspace, attributes=None, if_new=0, on_embed=watch("embed"), on_train=watch("train"))
+    shown = {
+        "new_labels": report["new_labels"],
+        "model": report["trained"]["model"],
+        "champion": report["promoted"],
+        "verdict": report["refused"],
+    }
+    return {
+        **_evaluated(report["evaluation"]),
+        **(_classified(workspace, watch) if report["promoted"] else {}),
+        **shown,
+    }
 
 
 def main() -> None:

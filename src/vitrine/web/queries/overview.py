@@ -9,19 +9,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk.journal import DECIDED, SINGLE, answered
-from vitrine.desk.queue import UNCERTAIN
+from vitrine.desk.audit import AttributeAudit, status
+from vitrine.desk.journal import DECIDED, SINGLE
 from vitrine.intake.labels import current_decisions
 from vitrine.learn.promote import champion_of
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import Standing, of_champion, rows_of
+from vitrine.web.queries.answers import of_champion, rows_of
 from vitrine.web.queries.scorecards import Promise, Scorecards
+from vitrine.web.queries.tallies import Tallies
 
 _SECONDS_AN_ANSWER = 6.0  # assumed until measured
 _LEAST_MEASURED = 20
+_SCRIPTED = 0.3  # seconds; no person reads, decides and presses a key faster
 _PAUSE = 60.0  # seconds between two decisions of one person after which they were doing something else
 
 
@@ -79,15 +81,16 @@ class Overview:
     decided_today: int
     champion: str | None
     coverage: list[Coverage]
+    audits: list[AttributeAudit]
     saved: Saved
     recent: list[Recent]
 
 
-def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards) -> Overview:
-    """Everything the first page says; all zeros where nothing was classified yet."""
+def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards, counted: Tallies) -> Overview:
+    """Everything the first page says; all zeros where nothing was classified yet. `counted` may be seconds old."""
     champion = champion_of(catalog)
     promises = scorecards.promises(champion) if champion else {}
-    coverage = _coverage(catalog, taxonomy, promises)
+    coverage = _coverage(catalog, taxonomy, promises, counted)
     published = sum(one.published for one in coverage)
     return Overview(
         products=catalog.count(schema.products),
@@ -100,62 +103,42 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards) -> Ov
         decided_today=_decided_since(catalog, now().replace(hour=0, minute=0, second=0, microsecond=0)),
         champion=champion,
         coverage=coverage,
+        audits=status(catalog, taxonomy),
         saved=_saved(catalog, published),
         recent=_recent(catalog),
     )
 
 
-def _coverage(catalog: Catalog, taxonomy: Taxonomy, promises: dict[str, Promise]) -> list[Coverage]:
-    """Counts by attribute. Only the few answers that people or doubts have touched are joined, the rest is arithmetic."""
-    table, asked = schema.predictions, schema.queue
-    every = _tally(catalog, sa.select(table.c.attribute).where(of_champion(catalog)))
-    published = _tally(catalog, sa.select(table.c.attribute).where(of_champion(catalog), table.c.decision == PUBLISHED))
-    opened = _tally(catalog, sa.select(asked.c.attribute).where(asked.c.turn.is_not(None)))
-    doubted = _tally(catalog, _doubted(catalog))
+def _coverage(catalog: Catalog, taxonomy: Taxonomy, promises: dict[str, Promise], counted: Tallies) -> list[Coverage]:
+    """Counts by attribute. Only the answers that people have touched are joined here, the rest is arithmetic."""
     entered = rows_of(catalog, _entered(catalog))
     found = []
     for name in taxonomy.attributes:
         own = [row for row in entered if row["attribute"] == name]
-        decided = [row for row in own if row["outcome"] == DECIDED]
-        taken = sum(1 for row in own if row["decision"] == PUBLISHED) + doubted.get(name, 0)
+        taken = sum(row["n"] for row in own if row["decision"] == PUBLISHED) + counted.doubted.get(name, 0)
+        again = sum(row["n"] for row in own if row["outcome"] == DECIDED and row["again"])
         coverage = Coverage(
             attribute=name,
-            published=published.get(name, 0) - taken,
-            decided=len(decided),
-            waiting=opened.get(name, 0) - sum(1 for row in decided if row["turn"] is not None),
-            aside=sum(1 for row in own if row["outcome"] != DECIDED and row["turn"] is None),
+            published=max(0, counted.published.get(name, 0) - taken),
+            decided=sum(row["n"] for row in own if row["outcome"] == DECIDED),
+            waiting=max(0, counted.opened.get(name, 0) - again),
+            aside=sum(row["n"] for row in own if row["outcome"] != DECIDED and not row["again"]),
             labelled=0,
             promise=promises.get(name),
         )
-        found.append(replace(coverage, labelled=max(0, every.get(name, 0) - coverage.all)))
+        found.append(replace(coverage, labelled=max(0, counted.every.get(name, 0) - coverage.all)))
     return found
 
 
-def _tally(catalog: Catalog, rows: sa.Select[Any]) -> dict[str, int]:
-    """How many rows each attribute has."""
-    column = rows.selected_columns["attribute"]
-    counted = rows.add_columns(sa.func.count().label("n")).group_by(column)
-    return {row["attribute"]: row["n"] for row in rows_of(catalog, counted)}
-
-
-def _doubted(catalog: Catalog) -> sa.Select[Any]:
-    """Published answers about which people are asked all the same and have not answered."""
-    table, asked = schema.predictions, schema.queue
-    same = (table.c.sku == asked.c.sku) & (table.c.attribute == asked.c.attribute)
-    query = sa.select(asked.c.attribute).join_from(asked, table, same & of_champion(catalog))
-    query = query.where(asked.c.turn.is_not(None), asked.c.reason != UNCERTAIN, table.c.decision == PUBLISHED)
-    return query.where(~answered(asked))
-
-
 def _entered(catalog: Catalog) -> sa.Select[Any]:
-    """What people entered, with the champion's decision and whether it is asked again."""
-    standing, table = Standing(), schema.predictions
-    held = standing.held
-    columns = (held.c.attribute, held.c.outcome, table.c.decision, standing.asked.c.turn)
+    """How many entries hold, by attribute, outcome, the champion's decision, and whether it is asked again."""
+    held, table, asked = current_decisions().subquery("held"), schema.predictions, schema.queue.alias("asked")
+    again = asked.c.turn.is_not(None).label("again")
+    columns = (held.c.attribute, held.c.outcome, table.c.decision, again)
     same = (table.c.sku == held.c.sku) & (table.c.attribute == held.c.attribute) & of_champion(catalog)
-    asked = (standing.asked.c.sku == held.c.sku) & (standing.asked.c.attribute == held.c.attribute)
-    joined = held.outerjoin(table, same).outerjoin(standing.asked, asked)
-    return sa.select(*columns).select_from(joined)
+    question = (asked.c.sku == held.c.sku) & (asked.c.attribute == held.c.attribute)
+    joined = held.outerjoin(table, same).outerjoin(asked, question)
+    return sa.select(*columns, sa.func.count().label("n")).select_from(joined).group_by(*columns)
 
 
 def _without_photo(catalog: Catalog) -> int:
@@ -165,8 +148,11 @@ def _without_photo(catalog: Catalog) -> int:
 
 
 def _decided_since(catalog: Catalog, moment: datetime) -> int:
-    held = current_decisions().subquery()
-    return catalog.count(sa.select(held.c.sku).where(held.c.outcome == DECIDED, held.c.decided_at >= moment))
+    table, undo = schema.decisions, schema.decisions.alias("undo")
+    undone = sa.exists().where(undo.c.undoes == table.c.decision_id)
+    return catalog.count(
+        sa.select(table.c.sku).where(table.c.decided_at >= moment, table.c.outcome == DECIDED, ~undone)
+    )
 
 
 def _saved(catalog: Catalog, published: int) -> Saved:
@@ -186,7 +172,7 @@ def seconds_between(catalog: Catalog) -> list[float]:
         for earlier, later in pairwise(rows)
         if earlier["author"] == later["author"]
     )
-    return [step for step in steps if 0 < step <= _PAUSE]
+    return [step for step in steps if _SCRIPTED <= step <= _PAUSE]
 
 
 def _recent(catalog: Catalog) -> list[Recent]:

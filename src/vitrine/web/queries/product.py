@@ -9,11 +9,10 @@ import sqlalchemy as sa
 
 from vitrine.desk.journal import DECIDED
 from vitrine.errors import NotFound
-from vitrine.intake.labels import current_decisions
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import LABELLED, WAITING, Standing, of_champion, rows_of
+from vitrine.web.queries.answers import LABELLED, WAITING, Standing, held_entries, of_champion, rows_of, said_labels
 from vitrine.web.queries.search import first_photos
 
 _KIN = 24
@@ -135,14 +134,13 @@ def _photos(catalog: Catalog, sku: str) -> list[PhotoShown]:
 
 
 def _answers(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> list[Answer]:
-    table, labels, entries = schema.predictions, schema.labels, schema.decisions
+    table = schema.predictions
     standing = Standing()
     query = sa.select(table, standing.column.label("standing")).select_from(standing.joined)
     predicted = rows_of(catalog, query.where(table.c.sku == sku, of_champion(catalog)))
-    held = rows_of(catalog, current_decisions().where(entries.c.sku == sku))
-    told = rows_of(catalog, sa.select(labels).where(labels.c.sku == sku).order_by(labels.c.recorded_at))
+    told = rows_of(catalog, said_labels().where(schema.labels.c.sku == sku))
     predictions = {row["attribute"]: row for row in predicted}
-    entered = {row["attribute"]: row for row in held}
+    entered = {attribute: entry for (_, attribute), entry in held_entries(catalog, [sku]).items()}
     said: dict[str, list[str]] = {}
     for row in told:
         said.setdefault(row["attribute"], []).append(row["value"])

@@ -16,9 +16,9 @@ from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
 from vitrine.web.inputs import Share, Word, blank
-from vitrine.web.queries.answers import LABELLED, WAITING, Standing, of_champion, rows_of
+from vitrine.web.queries.answers import ASIDE, LABELLED, WAITING, Standing, of_champion, rows_of
 
-_COUNTED = 10_000  # more than that is shown as "more than"; counting 120,000 rows would cost more than the page
+_COUNTED = 1_000  # more than that is shown as "more than": counting 120,000 rows would cost more than the page
 
 
 class Filters(BaseModel):
@@ -61,7 +61,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class CatalogPage:
-    """One page of products; `found` is exact up to 10,000, `more_than` says that there are more."""
+    """One page of products; `found` is exact up to 1,000, `more_than` says that there are more."""
 
     filters: Filters
     found: int
@@ -84,7 +84,9 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
     skus = [row["sku"] for row in shown]
     photos, counts = first_photos(catalog, skus), _standings(catalog, skus)
     cards = [_card(row, photos.get(row["sku"]), counts.get(row["sku"], {})) for row in shown]
-    found = catalog.count(query.with_only_columns(schema.products.c.sku).limit(_COUNTED + 1))
+    found = len(shown)
+    if more or filters.after:
+        found = catalog.count(query.with_only_columns(_key_column(filters)).limit(_COUNTED + 1))
     return CatalogPage(
         filters=filters,
         found=min(found, _COUNTED),
@@ -96,6 +98,10 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
     )
 
 
+def _key_column(filters: Filters) -> sa.ColumnElement[str]:
+    return schema.predictions.c.sku if filters.attribute else schema.products.c.sku
+
+
 def _filtered(catalog: Catalog, filters: Filters, attribute: str | None) -> sa.Select[Any]:
     products, table = schema.products, schema.predictions
     plain = [products.c[name] for name in ("sku", "name", "brand", "price")]
@@ -105,20 +111,28 @@ def _filtered(catalog: Catalog, filters: Filters, attribute: str | None) -> sa.S
         unknown = sa.cast(sa.null(), sa.Float)
         empty = [nothing.label("value"), unknown.label("confidence"), nothing.label("standing")]
         query = sa.select(*plain, *empty).select_from(products)
-        return _by_words(_with_any(catalog, query, filters, standing), filters.q)
+        query = _with_any(catalog, query, filters, standing)
+        return query.where(*_words(filters.q))
     columns = (standing.value.label("value"), table.c.confidence, standing.column.label("standing"))
     joined = standing.joined.join(products, products.c.sku == table.c.sku)
     query = sa.select(*plain, *columns).select_from(joined)
     query = query.where(table.c.attribute == attribute, of_champion(catalog))
     if filters.value is not None:
         query = query.where(standing.value == filters.value)
-    return _by_words(_by_answer(query, filters, standing), filters.q)
+    if filters.q:
+        query = query.where(table.c.sku.in_(sa.select(products.c.sku).where(*_words(filters.q))))
+    return _by_answer(query, filters, standing)
 
 
 def _by_answer(query: sa.Select[Any], filters: Filters, standing: Standing) -> sa.Select[Any]:
     confidence = schema.predictions.c.confidence
     if filters.standing is not None:
         query = query.where(standing.column == filters.standing)
+    if filters.standing in (PUBLISHED, LABELLED):  # said twice: here the index alone can tell most of the others apart
+        published = schema.predictions.c.decision == PUBLISHED
+        query = query.where(published if filters.standing == PUBLISHED else ~published)
+    if filters.standing in (DECIDED, ASIDE):  # there are few: begin with them
+        query = query.where(schema.predictions.c.sku.in_(sa.select(schema.decisions.c.sku)))
     if filters.at_least is not None:
         query = query.where(confidence >= filters.at_least)
     if filters.at_most is not None:
@@ -135,24 +149,24 @@ def _with_any(catalog: Catalog, query: sa.Select[Any], filters: Filters, standin
     return query.where(_by_answer(answers, filters, standing).correlate(schema.products).exists())
 
 
-def _by_words(query: sa.Select[Any], words: str | None) -> sa.Select[Any]:
+def _words(words: str | None) -> list[sa.ColumnElement[bool]]:
     """Every word occurs in sku, name, brand or style."""
-    products = schema.products
-    for word in (words or "").split():
-        places = (products.c.sku, products.c.name, products.c.brand, products.c.style_id)
-        query = query.where(sa.or_(*(place.icontains(word, autoescape=True) for place in places)))
-    return query
+    columns = [schema.products.c[name] for name in ("sku", "name", "brand", "style_id")]
+    text: sa.ColumnElement[str] = columns[0]
+    for column in columns[1:]:
+        text = text + " " + sa.func.coalesce(column, "")
+    return [text.icontains(word, autoescape=True) for word in (words or "").split()]
 
 
 def _page(query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
-    sku, confidence = schema.products.c.sku, schema.predictions.c.confidence
+    key, confidence = _key_column(filters), schema.predictions.c.confidence
     if filters.attribute is None:
-        query = query.where(sku > filters.after) if filters.after else query
-        return query.order_by(sku).limit(filters.limit + 1)
+        query = query.where(key > filters.after) if filters.after else query
+        return query.order_by(key).limit(filters.limit + 1)
     if filters.after is not None and filters.after_confidence is not None:
-        key = filters.after_confidence
-        query = query.where(confidence >= key, sa.or_(confidence > key, sku > filters.after))
-    return query.order_by(confidence, sku).limit(filters.limit + 1)
+        seen = filters.after_confidence
+        query = query.where(confidence >= seen, sa.or_(confidence > seen, key > filters.after))
+    return query.order_by(confidence, key).limit(filters.limit + 1)
 
 
 def first_photos(catalog: Catalog, skus: Sequence[str]) -> dict[str, str]:

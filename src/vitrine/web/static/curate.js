@@ -90,6 +90,7 @@ const showChoices = () => {
       meter.setAttribute("aria-hidden", "true");
       label.append(meter, make("small", { textContent: `${Math.round(100 * choice.confidence)}\u202f%` }));
     }
+    if (choice.rule) label.append(make("span", { className: "rule", textContent: choice.rule }));
     list.append(label);
   });
   at("find").hidden = current.choices.length < 10;
@@ -127,7 +128,8 @@ const show = (question) => {
   at("sku").replaceChildren(make("bdi", { textContent: item.sku }));
   at("name").replaceChildren(make("bdi", { textContent: item.name ?? item.sku }));
   at("legend").textContent = current.attribute_name;
-  const why = item.blind ? text("blind") : text(`reason_${item.reason.replace(/\W/g, "_")}`);
+  const reason = `reason_${item.reason.replace(/\W/g, "_")}`;
+  const why = item.blind ? text("blind") : words[reason] ?? "";
   const told = current.said.length ? ` ${text("said", { value: current.said.join(", ") })}` : "";
   at("reason").textContent = why + told + (item.family_size > 1 ? ` ${text("speaks_for", { n: item.family_size })}` : "");
   form.elements.comment.value = "";
@@ -142,7 +144,8 @@ const show = (question) => {
 
 const count = (name, by) => {
   const place = document.querySelector(`[data-${name}]`);
-  place.textContent = Math.max(0, Number(place.textContent) + by);
+  place.dataset[name] = Math.max(0, Number(place.dataset[name]) + by);
+  place.textContent = place.dataset[name].replace(/\B(?=(\d{3})+$)/g, "\u202f");
 };
 
 const send = async (body, tries = 3) => {

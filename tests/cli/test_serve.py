@@ -1,0 +1,70 @@
+"""`vitrine serve` and `vitrine users`: who may come in, as a real process would find out."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
+
+
+@pytest.fixture
+def folder(trained_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained_folder, tmp_path / "workspace"))
+
+
+def vitrine(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*COMMAND, *arguments, "-w", str(folder)], capture_output=True, text=True, timeout=120)
+
+
+def test_the_link_of_a_real_server_opens_the_desk_and_ctrl_c_closes_it(folder: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--json", "-w", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    text = ""
+    while not text.rstrip().endswith("}"):
+        text += process.stdout.readline()
+    link = json.loads(text)["url"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/open\?token=[\w-]{20,}", link)
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    assert "Vitrine" in opener.open(link, timeout=60).read().decode()
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(link, timeout=60)
+    assert refused.value.code == 403
+    process.send_signal(2)
+    _, logged = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
+    assert {"/open", "/"} <= {line.get("path") for line in lines}
+    assert not any("token" in json.dumps(line) for line in lines), "the log keeps no secret"
+
+
+def test_another_address_demands_an_administrator(folder: Path) -> None:
+    refused = vitrine("serve", "--host", "0.0.0.0", "--port", "0", "--json", folder=folder)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["hint"] == "vitrine users add NAME --role admin"
+
+
+def test_accounts_are_added_listed_shut_out_and_given_tokens(folder: Path) -> None:
+    password = ("--password", "a long enough password")
+    assert vitrine("users", "add", "ana", *password, "--role", "admin", folder=folder).returncode == 0
+    again = vitrine("users", "add", "ana", *password, "--json", folder=folder)
+    assert again.returncode == 2 and "already" in json.loads(again.stdout)["message"]
+    for wrong in (("b c", *password), ("bea", "--password", "short"), ("bea", *password, "--role", "king")):
+        assert vitrine("users", "add", *wrong, folder=folder).returncode == 2
+    token = vitrine("users", "token", "ana", "--scope", "read", folder=folder)
+    assert token.returncode == 0 and token.stdout.startswith("vt_")
+    assert vitrine("users", "disable", "ana", folder=folder).returncode == 0
+    listed = json.loads(vitrine("users", "list", "--json", folder=folder).stdout)
+    assert [(one["name"], one["active"]) for one in listed] == [("ana", False)]
+    assert vitrine("users", "disable", "nobody", folder=folder).returncode == 2

@@ -1,0 +1,211 @@
+"""The main journeys in a real browser with the keyboard alone, and every page against axe's accessibility rules."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+
+from vitrine.stores import schema
+from vitrine.web.app import create_app
+from vitrine.web.auth import Access
+from vitrine.workspace import Workspace
+
+CHROMIUM = os.environ.get("VITRINE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("no Chromium here: apt-get install chromium, or set VITRINE_CHROMIUM", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def desk(workspace: Workspace) -> Iterator[str]:
+    """The link of a server that really listens."""
+    access = Access(by_link=True)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(workspace, access), log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/open?token={access.link}"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture
+def page(browser: Any, desk: str) -> Iterator[Any]:
+    """A page that has come in by the link; a mistake in a script or a broken rule of content fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    said: list[str] = []
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.goto(desk)
+    yield opened
+    context.close()
+    assert not [line for line in said if "ERR_FAILED" not in line]  # that one is a network cut on purpose
+
+
+def decided(workspace: Workspace) -> list[dict[str, Any]]:
+    table = schema.decisions
+    rows: list[dict[str, Any]] = workspace.catalog.read(sa.select(table).order_by(table.c.decided_at)).to_pylist()
+    return rows
+
+
+def until(true: Any, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def go(page: Any, path: str) -> None:
+    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
+
+
+def test_ten_products_are_curated_with_the_keyboard_alone(page: Any, workspace: Workspace) -> None:
+    page.keyboard.press("Tab")  # past "skip to the content", the sign and the first page, to Curate
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#desk:not([hidden]) .choice")
+    for number in range(10):
+        sku = page.text_content("[data-sku]")
+        page.keyboard.press("2" if number % 2 else "1")
+        page.keyboard.press("Enter")
+        page.wait_for_function("sku => document.querySelector('[data-sku]').textContent !== sku || true", arg=sku)
+        until(lambda number=number: len(decided(workspace)) == number + 1)
+    assert {row["outcome"] for row in decided(workspace)} == {"decided"}
+    page.keyboard.press("u")
+    until(lambda: len(decided(workspace)) == 11)
+    page.keyboard.press("x")
+    until(lambda: len(decided(workspace)) == 12)
+    assert [row["outcome"] for row in decided(workspace)[10:]] == ["unsure", "unusable_photo"]
+    page.wait_for_selector("[data-undo]:enabled")
+    page.keyboard.press("z")
+    until(lambda: len(decided(workspace)) == 13)
+    assert decided(workspace)[-1]["undoes"] == decided(workspace)[11]["decision_id"]
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    until(lambda: len(decided(workspace)) == 14)
+    again, first = decided(workspace)[-1], decided(workspace)[11]
+    assert (again["sku"], again["attribute"], again["outcome"]) == (first["sku"], first["attribute"], "decided")
+
+
+def test_a_page_of_the_grid_is_swept_and_undone_with_the_keyboard(page: Any, workspace: Workspace) -> None:
+    table = schema.predictions
+    query = sa.select(table.c.value).where(table.c.attribute == "color").group_by(table.c.value)
+    value = workspace.catalog.read(query.order_by(sa.func.count().desc()).limit(1)).column("value")[0].as_py()
+    go(page, f"/curate/grid?attribute=color&value={value}")
+    page.wait_for_selector(".cells input")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert page.locator(".cells input:checked").count() == 1
+    page.keyboard.press("a")
+    until(lambda: len(decided(workspace)) > 1)
+    outcomes = [row["outcome"] for row in decided(workspace)]
+    assert outcomes.count("rejected") == 1 and outcomes.count("decided") == len(outcomes) - 1
+    page.wait_for_selector("#notice:not([hidden])")
+    page.keyboard.press("z")
+    until(lambda: len(decided(workspace)) == 2 * len(outcomes))
+
+
+def test_a_slow_network_loses_nothing_and_doubles_nothing(page: Any, workspace: Workspace) -> None:
+    go(page, "/curate")
+    page.wait_for_selector("#desk:not([hidden]) .choice")
+    lost = {"left": 2}
+
+    def drop(route: Any) -> None:
+        lost["left"] -= 1
+        if lost["left"] == 1:
+            route.abort()  # never arrived
+        elif lost["left"] == 0:
+            route.fetch()  # arrived, its answer got lost
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/decisions", drop)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-undo]:enabled")
+    assert lost["left"] == -1
+    assert len(decided(workspace)) == 1
+
+
+def test_the_photo_zooms_and_typing_is_not_taken_for_keys(page: Any, workspace: Workspace) -> None:
+    go(page, "/curate")
+    page.wait_for_selector("#desk:not([hidden]) .choice")
+    page.keyboard.press("+")
+    assert page.get_attribute(".zoom", "aria-pressed") == "true"
+    page.keyboard.press("c")
+    page.keyboard.type("unusual sole 12 zx")
+    assert page.input_value("[name=comment]") == "unusual sole 12 zx"
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    until(lambda: len(decided(workspace)) == 1)
+    assert decided(workspace)[0]["comment"] == "unusual sole 12 zx"
+
+
+PATHS = [
+    "/",
+    "/catalog",
+    "/catalog?attribute=color",
+    "/catalog?q=nothingfits",
+    "/curate",
+    "/curate/grid",
+    "/curate/grid?attribute=color",
+    "/curate/grid?attribute=color&value=black",
+    "/models",
+    "/jobs",
+    "/nothing",
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_clean_for_axe_and_fits_a_phone(browser: Any, desk: str, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(desk)
+    sku = page.request.get(page.url + "api/v1/products?limit=1").json()["cards"][0]["sku"]
+    for path in [*PATHS, f"/product?sku={sku}", f"/family?sku={sku}&attribute=color&value=black"]:
+        go(page, path)
+        page.wait_for_load_state("networkidle")
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(wide) <= 0, f"{path} is wider than a phone"
+        result = axe.Axe().run(page)
+        assert result.violations_count == 0, f"{path} ({scheme}): {result.generate_report()}"
+    context.close()
+
+
+def test_nothing_jumps_while_the_catalog_loads(page: Any) -> None:
+    go(page, "/catalog?attribute=color")
+    page.wait_for_load_state("networkidle")
+    shift = """() => new Promise(done => {
+        let sum = 0;
+        new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value; })
+            .observe({type: 'layout-shift', buffered: true});
+        setTimeout(() => done(sum), 300);
+    })"""
+    assert page.evaluate(shift) < 0.01
+
+
+def test_the_scripts_stay_small() -> None:
+    from vitrine.web.render import STATIC, asset_bytes
+
+    assert sum(len(asset_bytes(name)) for name in STATIC if name.endswith(".js")) < 50_000
