@@ -46,4 +46,5 @@ def translated(text: str) -> str:
         import sqlglot
     except ImportError:
         raise MissingPart("sqlglot is not installed", hint="pip install 'vitrine[spark]'") from None
-    return sqlglot.transpile(text, read="duckdb", write="spark", comments=False)[0]
+    query: str = sqlglot.transpile(text, read="duckdb", write="spark", comments=False)[0]
+    return query
