@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from vitrine.errors import NotFound, Refused
 from vitrine.learn.promote import Comparison, champion_history, champion_of, compare
+from vitrine.records import PHOTOS
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 
@@ -134,7 +135,7 @@ class Scorecards:
 def models(catalog: Catalog, scorecards: Scorecards) -> Models:
     """All models with their scores and the champion's history."""
     table = schema.models
-    rows = catalog.read(sa.select(table).order_by(table.c.created_at.desc(), table.c.model_id)).to_pylist()
+    rows = catalog.read(_photo_models().order_by(table.c.created_at.desc(), table.c.model_id)).to_pylist()
     champion = champion_of(catalog)
     history = [_entry(entry) for entry in champion_history(catalog)]
     return Models(
@@ -147,7 +148,7 @@ def models(catalog: Catalog, scorecards: Scorecards) -> Models:
 
 def model(catalog: Catalog, scorecards: Scorecards, model_id: str) -> ModelCard:
     """One model; NotFound for an id that the catalog does not have."""
-    rows = catalog.read(sa.select(schema.models).where(schema.models.c.model_id == model_id)).to_pylist()
+    rows = catalog.read(_photo_models().where(schema.models.c.model_id == model_id)).to_pylist()
     if not rows:
         raise NotFound(f"there is no model '{model_id}'", hint="vitrine models lists them")
     return _card(rows[0], scorecards.scorecard(model_id), champion_of(catalog))
@@ -190,6 +191,13 @@ def _promise(certificate: dict[str, Any]) -> Promise:
         labels_needed=certificate["labels_needed"],
         upper_bound=certificate["upper_bound"],
     )
+
+
+def _photo_models() -> sa.Select[Any]:
+    """The models of the photo line, with the columns of a card."""
+    table = schema.models
+    columns = (table.c.model_id, table.c.dataset_id, table.c.embedder_id, table.c.taxonomy_id, table.c.created_at)
+    return sa.select(*columns).where(table.c.line == PHOTOS)
 
 
 def _card(row: dict[str, Any], scorecard: dict[str, Any], champion: str | None) -> ModelCard:
