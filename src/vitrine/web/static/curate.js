@@ -171,9 +171,15 @@ const decide = async (outcome, value = null) => {
   count("today", 1);
   show(ahead.shift());
   load();
+  const saved = send({ batch_id, answers: [{ sku, attribute, outcome, value, comment, ...key }] });
+  const entry = { batch_id, question, value, saved }; // at once: Z means this one, also before the server has answered
+  done.push(entry);
+  at("undo").disabled = false;
   try {
-    await send({ batch_id, answers: [{ sku, attribute, outcome, value, comment, ...key }] });
+    await saved;
   } catch (error) {
+    if (done.includes(entry)) done.splice(done.indexOf(entry), 1);
+    at("undo").disabled = done.length === 0;
     count("today", -1);
     notify(error.status === 409 ? error.message : text("not_saved", { sku, why: error.message }));
     if (error.status !== 409) {
@@ -183,8 +189,6 @@ const decide = async (outcome, value = null) => {
     }
     return;
   }
-  done.push({ batch_id, question, value });
-  at("undo").disabled = false;
   if (outcome === "decided" && question.item.predicted !== null && value !== question.item.predicted) offer(question, value);
 };
 
@@ -199,6 +203,7 @@ const undo = async () => {
   if (!last) return;
   at("undo").disabled = done.length === 0;
   try {
+    await last.saved;
     const undone = await ask("undo", { batch_id: last.batch_id });
     count("left", 1);
     count("today", -1);
