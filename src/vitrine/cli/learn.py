@@ -8,12 +8,10 @@ import sqlalchemy as sa
 import typer
 
 from vitrine.cli import output
-from vitrine.cli.options import AsJson, Folder
+from vitrine.cli.options import AsJson, Folder, ModelId
 from vitrine.errors import Refused
 from vitrine.records import PHOTOS
 from vitrine.stores import schema
-
-ModelId = Annotated[str | None, typer.Option("--model", help="Model id; by default the one trained last.")]
 
 
 def train(

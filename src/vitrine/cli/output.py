@@ -127,3 +127,13 @@ def _plain(value: object) -> object:
     if hasattr(value, "tolist"):
         return value.tolist()
     return str(value)
+
+
+def decimals(value: float | None) -> str:
+    """A figure such as an AUC; a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(figure: Mapping[str, Any]) -> str:
+    """`low` to `high` of a figure; a dash where there is none."""
+    return "–" if figure["low"] is None else f"{figure['low']:.3f}–{figure['high']:.3f}"
