@@ -7,8 +7,9 @@ from vitrine.desk.change_taxonomy import Wish, change
 from vitrine.desk.decisions import Answer, decide
 from vitrine.errors import Refused
 from vitrine.intake.retell import RENAME
-from vitrine.jobs import run_retraining
+from vitrine.jobs import new_labels, run_retraining
 from vitrine.learn.promote import champion_of
+from vitrine.records import ModelRecord, now
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
@@ -28,6 +29,8 @@ def test_too_few_new_labels_are_not_learnt_and_published_answers_are_no_labels(t
     decide(trained.catalog, trained.taxonomy, answers, author="ana", batch_id="action-1")
     report = run_retraining(trained, attributes=None, if_new=4, on_embed=silent, on_train=silent)
     assert report["new_labels"] == 3 and report["trained"] is None
+    trained.catalog.add(schema.models, [ModelRecord("churn-1", "abt-1", None, None, now(), "market-churn")])
+    assert new_labels(trained) == 3, "a newer model of the marketplace has learnt nothing of photos"
 
 
 def test_a_renamed_value_is_learnt_alone_and_its_model_takes_over(trained: Workspace) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,8 +18,9 @@ from vitrine.intake.retell import tell_answers
 from vitrine.learn.certify import Certificate
 from vitrine.learn.evaluate import evaluate
 from vitrine.learn.leak_tax import leak_tax
-from vitrine.learn.promote import Comparison, champion_of, compare, promote, roll_back
+from vitrine.learn.promote import Comparison, Unanswered, champion_of, compare, promote, roll_back
 from vitrine.learn.train import Trained, train
+from vitrine.records import PHOTOS
 from vitrine.stores import schema
 from vitrine.stores.whole import whole
 
@@ -107,11 +108,10 @@ def run_promotion(workspace: "Workspace", model_id: str | None) -> dict[str, Any
 
     challenger = model_id or workspace.newest_model()
     champion = champion_of(workspace.catalog)
-    fits = champion is None or workspace.model_record(champion).taxonomy_id == workspace.taxonomy.id
     comparison = None
     if champion is not None and champion != challenger:
-        comparison = _compare(workspace, challenger, champion, fits)
-    entry = promote(workspace.catalog, challenger, comparison, champion_fits=fits)
+        comparison = _compare(workspace, challenger, champion)
+    entry = promote(workspace.catalog, challenger, comparison)
     workspace.tracker.point(_REGISTERED, CHAMPION, "model_id", challenger)
     return asdict(entry)
 
@@ -144,7 +144,9 @@ def new_labels(workspace: "Workspace") -> int:
     """How many labels came in, from tables and people, since the newest model was made; all of them without one."""
     models, labels = schema.models, schema.labels
     made = workspace.catalog.read(
-        sa.select(sa.func.max(models.c.created_at, type_=models.c.created_at.type).label("at"))
+        sa.select(sa.func.max(models.c.created_at, type_=models.c.created_at.type).label("at")).where(
+            models.c.line == PHOTOS
+        )
     )
     since = made.column("at").to_pylist()[0]
     entered = current_decisions().where(schema.decisions.c.outcome == DECIDED)
@@ -164,19 +166,19 @@ def run_rollback(workspace: "Workspace") -> dict[str, Any]:
     return asdict(entry)
 
 
-def _compare(workspace: "Workspace", challenger: str, champion: str, fits: bool) -> Comparison | None:
+def _compare(workspace: "Workspace", challenger: str, champion: str) -> Comparison | Unanswered:
     """Both on common test answers; a champion of an earlier taxonomy by the answers it gave, told in today's, if any."""
     names = (challenger, champion)
-    if fits:
+    if workspace.model_record(champion).taxonomy_id == workspace.taxonomy.id:
         return compare(_rows_of(workspace, challenger), _rows_of(workspace, champion), names=names)
     try:
         stored = workspace.evaluation_rows(champion)
     except NotFound:
-        return None  # it cannot be asked any more
+        return Unanswered(*names)
     told = tell_answers(history(workspace.catalog), stored, workspace.model_record(champion).created_at)
     known = pa.array(list(workspace.taxonomy.attributes))
     told = told.filter(pc.is_in(told["attribute"], known))
-    return compare(_rows_of(workspace, challenger), told, names=names)
+    return replace(compare(_rows_of(workspace, challenger), told, names=names), retired=True)
 
 
 def _rows_of(workspace: "Workspace", model_id: str) -> Any:

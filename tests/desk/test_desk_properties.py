@@ -95,9 +95,9 @@ class Curators(RuleBasedStateMachine):
 
     @rule(holder=people, count=st.integers(1, 3))
     def takes_questions(self, holder: str, count: int) -> None:
-        lent = {(item.sku, item.attribute) for _, item in self.items}
+        lent = {(item.sku, item.attribute, item.version) for _, item in self.items}
         for item in queue.next_items(self.catalog, TAXONOMY, holder, count=count):
-            assert (item.sku, item.attribute) not in lent, "lent twice"
+            assert (item.sku, item.attribute, item.version) not in lent, "lent twice"
             assert item.version == self._version((item.sku, item.attribute))
             assert not item.blind or item.predicted is None
             self.items.append((holder, item))

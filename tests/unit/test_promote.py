@@ -11,7 +11,7 @@ import pytest
 
 from vitrine.errors import NotFound, Refused
 from vitrine.learn.evaluate import ROWS
-from vitrine.learn.promote import Comparison, champion_history, champion_of, compare, promote, roll_back
+from vitrine.learn.promote import Comparison, Unanswered, champion_history, champion_of, compare, promote, roll_back
 from vitrine.records import ModelRecord, now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -195,3 +195,27 @@ def test_of_many_that_change_the_champion_at_once_only_one_does(catalog: Catalog
         won = [model for model, done in zip("BCDEFGH", pool.map(attempt, "BCDEFGH"), strict=True) if done]
     assert [entry.model_id for entry in champion_history(catalog)] == ["A", *won]
     assert len(won) == 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "drops", "follows"),
+    [((-0.02, 0.03), (), True), ((-0.06, -0.01), (), False), ((0.01, 0.05), ("color = red (-9.0 points)",), False)],
+)
+def test_a_retired_champion_is_followed_by_what_is_not_worse(
+    catalog: Catalog, interval: tuple[float, float], drops: tuple[str, ...], follows: bool
+) -> None:
+    promoted(catalog, "A")
+    comparison = Comparison("B", "A", 400, sum(interval) / 2, interval, drops, retired=True)
+    if follows:
+        assert promote(catalog, "B", comparison).model_id == "B"
+    else:
+        with pytest.raises(Refused, match="not promoted"):
+            promote(catalog, "B", comparison)
+
+
+def test_a_champion_that_cannot_be_asked_any_more_is_followed_with_the_reason(catalog: Catalog) -> None:
+    promoted(catalog, "A")
+    entry = promote(catalog, "B", Unanswered("B", "A"))
+    assert json.loads(entry.evidence)["reason"] == "the taxonomy changed"
+    with pytest.raises(Refused, match="was not compared"):
+        promote(catalog, "C", Unanswered("C", "A"))

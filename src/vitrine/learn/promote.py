@@ -30,7 +30,10 @@ _ROLLED_BACK = "rolled back"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Challenger against champion on `n` common test answers: gain in accuracy and values that drop."""
+    """Challenger against champion on `n` common test answers: gain in accuracy and values that drop.
+
+    A `retired` champion belongs to an earlier taxonomy and decides nothing any more, whoever follows it.
+    """
 
     challenger: str
     champion: str
@@ -38,11 +41,12 @@ class Comparison:
     gain: float
     interval: tuple[float, float]
     drops: tuple[str, ...]
+    retired: bool = False
 
     @property
     def proven(self) -> bool:
-        """Better beyond chance, and nothing drops."""
-        return self.interval[0] > 0 and not self.drops
+        """Better beyond chance, and nothing drops; against a retired champion, not worse beyond chance."""
+        return not self.worse if self.retired else self.interval[0] > 0 and not self.drops
 
     @property
     def advice(self) -> str:
@@ -89,6 +93,21 @@ def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str])
     return Comparison(*names, both.num_rows, float(difference.mean()), gain, _drops(columns, difference))
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A retired champion whose answers were never stored: nothing can be compared, and it decides nothing any more."""
+
+    challenger: str
+    champion: str
+    reason: str = "the taxonomy changed"
+    proven: bool = True
+    advice: str = ""
+
+    def sentence(self) -> str:
+        """The comparison as a person reads it."""
+        return f"{self.challenger} follows {self.champion}: {self.reason}"
+
+
 class Proof(Protocol):
     """What a promotion needs of a comparison, a dataclass; `Comparison` is that of photo heads."""
 
@@ -103,10 +122,6 @@ class Proof(Protocol):
     @property
     def proven(self) -> bool:
         """Whether the challenger is better beyond chance."""
-
-    @property
-    def worse(self) -> bool:
-        """Whether it is worse beyond chance."""
 
     @property
     def advice(self) -> str:
@@ -129,12 +144,9 @@ def champion_history(catalog: Catalog, *, line: str = PHOTOS) -> list[Promotion]
     return [Promotion(**row) for row in table.to_pylist()]
 
 
-def promote(
-    catalog: Catalog, model_id: str, comparison: Proof | None, *, line: str = PHOTOS, champion_fits: bool = True
-) -> Promotion:
+def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: str = PHOTOS) -> Promotion:
     """Make `model_id` the champion of its line: the first one by itself, every later one by a proven comparison.
 
-    Where the champion does not fit the taxonomy any more and so decides nothing, it is enough not to be proven worse.
     Raises Refused with the figures when the comparison proves nothing.
     """
     history = champion_history(catalog, line=line)
@@ -142,14 +154,14 @@ def promote(
     if champion == model_id:
         raise Refused(f"{model_id} is the champion already")
     compared = (comparison.challenger, comparison.champion) if comparison else None
-    if champion is not None and champion_fits and compared != (model_id, champion):
+    if champion is not None and compared != (model_id, champion):
         raise Refused(f"{model_id} was not compared with the champion {champion}", hint="vitrine promote")
-    if comparison is not None and (comparison.worse if not champion_fits else not comparison.proven):
+    if comparison is not None and not comparison.proven:
         raise Refused(
             f"not promoted: {comparison.sentence()}",
             hint=comparison.advice,
         )
-    reason: dict[str, Any] = {"reason": "the taxonomy changed" if champion else "the first model"}
+    reason: dict[str, Any] = {"reason": "the first model"}
     evidence = asdict(cast("Any", comparison)) if comparison else reason
     return _append(catalog, line, history, model_id, "promoted", evidence)
 

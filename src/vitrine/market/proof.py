@@ -29,12 +29,7 @@ class AucComparison:
     @property
     def proven(self) -> bool:
         """Better beyond chance; against a champion whose features are no longer made, not worse beyond chance."""
-        return self.interval[0] > 0 or (self.retired and not self.worse)
-
-    @property
-    def worse(self) -> bool:
-        """Worse beyond chance."""
-        return self.interval[1] < 0
+        return self.interval[0] > 0 or (self.retired and self.interval[1] >= 0)
 
     @property
     def advice(self) -> str:

@@ -38,12 +38,7 @@ class StabilityComparison:
     @property
     def proven(self) -> bool:
         """At least as stable as the one before."""
-        return not self.worse
-
-    @property
-    def worse(self) -> bool:
-        """Less stable than the one before."""
-        return self.stability < self.stability_before
+        return self.stability >= self.stability_before
 
     @property
     def advice(self) -> str:
