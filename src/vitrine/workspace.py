@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
-from vitrine.desk import audit, draw
+from vitrine.desk import audit, draw, sample
 from vitrine.desk.fill import fill
 from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
 from vitrine.embed.build import build
@@ -285,8 +285,9 @@ class Workspace:
         return report
 
     def ask(self) -> int:
-        """Draw the audits that are due and fill the queue anew; returns how many questions are open."""
+        """Draw audits and the sample that are due and fill the queue anew; returns how many questions are open."""
         draw.draw(self.catalog, self.settings.audit)
+        sample.draw(self.catalog, self.settings.audit.sample)
         return fill(self.catalog, self.taxonomy, self.look_alikes)
 
     def audits(self) -> list[audit.AttributeAudit]:
