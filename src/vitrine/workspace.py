@@ -66,6 +66,7 @@ class Workspace:
         self.settings = config.load(self.folder)
         self.cleaning = Cleaning(**self.settings.cleaning.model_dump())
         self._taxonomy: tuple[tuple[int, int], taxonomy.Taxonomy] | None = None
+        self._loaded: models.Model | None = None
 
     # what it is made of
 
@@ -318,9 +319,13 @@ class Workspace:
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
 
-    @cached_property
+    @property
     def _champion(self) -> models.Model:
-        return self.model()
+        """The champion, loaded once for as long as it is that."""
+        model_id = champion_of(self.catalog)
+        if self._loaded is None or (self._loaded.model_id, self._loaded.taxonomy_id) != (model_id, self.taxonomy.id):
+            self._loaded = self.model(model_id)
+        return self._loaded
 
     # reading
 
