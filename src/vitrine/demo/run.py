@@ -19,7 +19,7 @@ from vitrine.stores import schema
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
-LABELLED = 0.7  # of the products; the others are what the machine publishes and the desk asks about
+LABELLED = 0.85  # of the products; the others are what the machine publishes and the desk asks about
 
 Progress = Callable[[int, int], None]
 Watch = Callable[[str], Progress]
