@@ -41,6 +41,7 @@ class Columns(_Section):
     description: str = Field("description", description="product text")
     brand: str = Field("brand", description="brand")
     price: str = Field("price", description="price")
+    stock: str = Field("stock", description="pieces in stock")
 
 
 class CleaningSettings(_Section):
@@ -89,6 +90,16 @@ class AuditSettings(_Section):
     weekly: float = Field(20, ge=0, description="in each week after that")
 
 
+class LookAlikeSettings(_Section):
+    """How similar products are found."""
+
+    index: Literal["exact", "ivf", "pgvector"] = Field(
+        "exact",
+        description="exact scan; ivf (extra ann) from some 500,000 products; pgvector with a catalog in PostgreSQL",
+    )
+    attribute: str = Field("", description="what a probability speaks of; empty = the first attribute learnt")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -106,6 +117,7 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     learn: LearnSettings = LearnSettings()
     audit: AuditSettings = AuditSettings()
+    lookalike: LookAlikeSettings = LookAlikeSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -193,6 +205,7 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("embedder", EmbedderSettings),
         ("learn", LearnSettings),
         ("audit", AuditSettings),
+        ("lookalike", LookAlikeSettings),
     ]
 
 
