@@ -150,7 +150,7 @@ def test_steering_gives_what_was_asked_for(trained: Workspace) -> None:
     """Same heel, another color; and a stated one. Shares over many products, against the unsteered search."""
     steered, unsteered, stated = [], [], []
     for sku in skus(trained)[::20]:
-        to_red = Wanted(count=3, steering=Steering.read(keep=["heel"], change=["color=red"]))
+        to_red = Wanted(count=3, steering=Steering.read(change=["color=red"]))
         other = Wanted(count=3, steering=Steering.read(keep=["heel"], change=["color"]))
         for wanted, flags in ((other, steered), (Wanted(count=3), unsteered)):
             for one in trained.similar(sku, wanted).products:

@@ -149,4 +149,4 @@ def _logistic(columns: Floats, truth: Floats) -> Floats:
     bounds = [(None, None), *[(0.0, None)] * columns.shape[1]]
     theta = minimize(objective, np.zeros(columns.shape[1] + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
     scaled = theta[1:] / spread
-    return np.r_[theta[0] - scaled @ middle, scaled]
+    return np.asarray(np.r_[theta[0] - scaled @ middle, scaled])

@@ -11,6 +11,9 @@ from vitrine.lookalike.index import Ids, Mask, Points, check_points
 _SCHEMA = "vitrine_lookalike"  # apart from the catalog's own tables: everything in it can be dropped
 _NAME = re.compile(r"[a-z0-9_]{1,48}")
 _MOST_COLUMNS = 2_000  # of a vector that HNSW takes
+_GRAPH = "m = 24, ef_construction = 128"
+# A graph over so many new points is made at once, which is several times faster than point by point.
+_MANY = 5_000
 # Candidates kept while the graph is walked. On clustered points the extension's own numbers (m 16, 40 candidates) leave the
 # recall@10 far below 0.97.
 _WALKED = 400
@@ -31,6 +34,7 @@ class PgVector:
         if not _NAME.fullmatch(table) or dim > _MOST_COLUMNS:
             raise InputError(f"no index table {table!r} with {dim} columns: at most {_MOST_COLUMNS:,} columns")
         self.dim = dim
+        self._graph = f"{table}_hnsw"
         self._table = f'{_SCHEMA}."{table}"'
         self._engine = sa.create_engine(url)
         with self._engine.begin() as connection:
@@ -41,11 +45,7 @@ class PgVector:
                     f"CREATE TABLE IF NOT EXISTS {self._table} (id bigint PRIMARY KEY, point vector({dim}) NOT NULL)"
                 )
             )
-            connection.execute(
-                sa.text(
-                    f"CREATE INDEX IF NOT EXISTS {table}_hnsw ON {self._table} USING hnsw (point vector_ip_ops) WITH (m = 24, ef_construction = 128)"
-                )
-            )
+            self._add_graph(connection)
 
     def ids(self) -> Ids:
         """The ids of all points."""
@@ -55,7 +55,10 @@ class PgVector:
     def put(self, ids: Ids, points: Points) -> None:
         """Add or replace points, in one transaction."""
         check_points(points, self.dim)
+        many = len(ids) >= _MANY
         with self._engine.begin() as connection:
+            if many:
+                connection.execute(sa.text(f"DROP INDEX IF EXISTS {_SCHEMA}.{self._graph}"))
             self._delete(connection, ids)
             driver = connection.connection.driver_connection
             assert driver is not None
@@ -65,6 +68,8 @@ class PgVector:
                     part = slice(start, start + _ROWS_AT_ONCE)
                     copy.write(_rows(ids[part], points[part]))
                 copy.write(b"\xff\xff")
+            if many:
+                self._add_graph(connection)
 
     def remove(self, ids: Ids) -> None:
         """Take points out."""
@@ -98,6 +103,11 @@ class PgVector:
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    def _add_graph(self, connection: sa.Connection) -> None:
+        connection.execute(sa.text("SET LOCAL maintenance_work_mem = '1GB'"))
+        made_by = f"USING hnsw (point vector_ip_ops) WITH ({_GRAPH})"
+        connection.execute(sa.text(f"CREATE INDEX IF NOT EXISTS {self._graph} ON {self._table} {made_by}"))
 
     def _delete(self, connection: sa.Connection, ids: Ids) -> None:
         connection.execute(sa.text(f"DELETE FROM {self._table} WHERE id = ANY(:ids)"), {"ids": ids.tolist()})
