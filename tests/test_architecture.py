@@ -18,6 +18,7 @@ ROOMS = [
     {"stores", "tracking"},
     {"intake", "embed"},
     {"learn"},
+    {"lookalike"},
     {"checks", "classify", "desk"},
     {"workspace"},
     {"jobs", "backup"},

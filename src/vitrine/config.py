@@ -41,6 +41,7 @@ class Columns(_Section):
     description: str = Field("description", description="product text")
     brand: str = Field("brand", description="brand")
     price: str = Field("price", description="price")
+    stock: str = Field("stock", description="pieces in stock")
 
 
 class CleaningSettings(_Section):
@@ -90,6 +91,16 @@ class AuditSettings(_Section):
     sample: int = Field(10, ge=0, description="products at a time of which people are asked all, for certificates")
 
 
+class LookAlikeSettings(_Section):
+    """How similar products are found."""
+
+    index: Literal["exact", "ivf", "pgvector"] = Field(
+        "exact",
+        description="exact scan; ivf (extra ann) from some 500,000 products; pgvector with a catalog in PostgreSQL",
+    )
+    attribute: str = Field("", description="what a probability speaks of; empty = the first attribute learnt")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -107,6 +118,7 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     learn: LearnSettings = LearnSettings()
     audit: AuditSettings = AuditSettings()
+    lookalike: LookAlikeSettings = LookAlikeSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -194,6 +206,7 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("embedder", EmbedderSettings),
         ("learn", LearnSettings),
         ("audit", AuditSettings),
+        ("lookalike", LookAlikeSettings),
     ]
 
 

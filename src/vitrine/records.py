@@ -25,7 +25,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One article of the catalog; `sku` is its key."""
+    """One article of the catalog; `sku` is its key, `stock` how many pieces there are, where that is known."""
 
     sku: str
     style_id: str | None
@@ -34,6 +34,7 @@ class Product:
     brand: str | None
     price: float | None
     added_at: datetime
+    stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from vitrine.cli import (
     ingest,
     init,
     learn,
+    lookalike,
     market,
     output,
     serve,
+    similar,
     taxonomy,
     users,
 )
@@ -45,6 +47,7 @@ for command in (
     learn.retrain,
     learn.models,
     classify.classify,
+    similar.similar,
     desk.audit,
     backup.backup,
     backup.restore,
@@ -53,6 +56,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(configure.config, name="config")
+app.add_typer(lookalike.lookalike, name="lookalike")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(users.users, name="users")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vitrine.classify import PUBLISHED
 from vitrine.desk import audit, journal, queue, sample
 from vitrine.desk.journal import Pair
-from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
+from vitrine.desk.surroundings import NEIGHBORS, Surroundings
 from vitrine.intake.labels import current_labels, table_labels
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Queued
@@ -40,16 +40,16 @@ LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against n
 Question = dict[str, Any]
 
 
-def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = None) -> int:
+def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None = None) -> int:
     """Replace the queue by the questions that the champion's predictions leave; returns how many are open.
 
-    What is published is asked only where it stands out: a rare value, or a confident answer that `look_alikes`
+    What is published is asked only where it stands out: a rare value, or a confident answer that `surroundings`
     contradict; what a table says already, only where the prediction says otherwise. What people have decided stays
     decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
     is left. What chance chose, audits (see `vitrine.desk.draw`) and a fair sample (`vitrine.desk.sample`), stands between.
     """
     predictions, members, labels = _known(catalog, taxonomy)
-    questions = rank(predictions, members, labels, look_alikes)
+    questions = rank(predictions, members, labels, surroundings)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
         rows = list(_in_line(_between(questions, _drawn(connection, catalog)), journal.every_entry(connection)))
@@ -60,7 +60,7 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = 
 
 
 def rank(
-    predictions: pa.Table, members: pa.Table, labels: pa.Table, look_alikes: LookAlikes | None
+    predictions: pa.Table, members: pa.Table, labels: pa.Table, surroundings: Surroundings | None
 ) -> Iterator[Question]:
     """The questions that predictions leave, the one most worth asking first.
 
@@ -68,13 +68,13 @@ def rank(
     `labels` sku, attribute, value: what is known already. A question has sku, attribute, head_id, reason, worth,
     family_size and cluster.
     """
-    alike = look_alikes.clusters if look_alikes else {}
+    alike = surroundings.clusters if surroundings else {}
     with duckdb.connect() as connection:
         connection.register("predictions", predictions)
         connection.register("members", members)
         connection.register("labelled", labels)
         connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
-        connection.register("agreeing", agreement(predictions, members, look_alikes))
+        connection.register("agreeing", agreement(predictions, members, surroundings))
         ranked = connection.sql(_RANKED).to_arrow_table()
     return spread(question for batch in ranked.to_batches(max_chunksize=50_000) for question in batch.to_pylist())
 
@@ -131,25 +131,25 @@ def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa
     return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
 
 
-def agreement(predictions: pa.Table, members: pa.Table, look_alikes: LookAlikes | None) -> pa.Table:
+def agreement(predictions: pa.Table, members: pa.Table, surroundings: Surroundings | None) -> pa.Table:
     """Columns sku, attribute, agreement: the share of the product's neighbors that have the same prediction, 0..1."""
     tables = [pa.table({"sku": pa.array([], pa.string()), "attribute": pa.array([], pa.string()), "agreement": []})]
-    if look_alikes is not None and len(look_alikes.skus) > NEIGHBORS:
+    if surroundings is not None and len(surroundings.skus) > NEIGHBORS:
         families = dict(zip(*(members.column(name).to_pylist() for name in ("sku", "family_id")), strict=True))
-        groups = np.unique([families.get(sku, sku) for sku in look_alikes.skus], return_inverse=True)[1]
-        near = look_alikes.neighbors(groups)
+        groups = np.unique([families.get(sku, sku) for sku in surroundings.skus], return_inverse=True)[1]
+        near = surroundings.neighbors(groups)
         for name in predictions.column("attribute").unique().to_pylist():
             tables.append(
-                _agreement(name, predictions.filter(pc.equal(predictions["attribute"], name)), look_alikes, near)
+                _agreement(name, predictions.filter(pc.equal(predictions["attribute"], name)), surroundings, near)
             )
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _agreement(name: str, predictions: pa.Table, look_alikes: LookAlikes, near: NDArray[np.int64]) -> pa.Table:
+def _agreement(name: str, predictions: pa.Table, surroundings: Surroundings, near: NDArray[np.int64]) -> pa.Table:
     skus = predictions.column("sku").to_pylist()
-    known = [i for i, sku in enumerate(skus) if sku in look_alikes.rows]
-    rows = np.array([look_alikes.rows[skus[i]] for i in known], np.int64)
-    said = np.full(len(look_alikes.skus) + 1, -1)  # the last place is that of "no neighbor"
+    known = [i for i, sku in enumerate(skus) if sku in surroundings.rows]
+    rows = np.array([surroundings.rows[skus[i]] for i in known], np.int64)
+    said = np.full(len(surroundings.skus) + 1, -1)  # the last place is that of "no neighbor"
     values = np.unique(predictions.column("value").to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
     said[rows] = values[known]
     around = said[near[rows]]

@@ -52,6 +52,15 @@ products = Table(
     Column("brand", String),
     Column("price", Float),
     _moment("added_at"),
+    Column("stock", Integer),
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=True),
+    Column("sku", String, nullable=False),
+    Index("ix_places_sku", "sku", unique=True),
 )
 
 photos = Table(
@@ -71,6 +80,7 @@ photos = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("compared", Boolean, nullable=False),
     _moment("added_at"),
+    Index("ix_photos_moment", "added_at"),
 )
 
 product_photos = Table(
@@ -93,6 +103,7 @@ labels = Table(
     Column("source", String, primary_key=True),
     Column("batch", String, primary_key=True),
     _moment("recorded_at"),
+    Index("ix_labels_moment", "recorded_at"),
 )
 
 quarantine = Table(
