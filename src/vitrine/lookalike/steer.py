@@ -18,6 +18,9 @@ from vitrine.lookalike.space import Described, Floats, Space, Vectors
 
 # A probability of exactly 0 must not make products equal that miss one wish and those that miss all.
 _NEVER = 1e-3
+# A wish weighs so many times its log-odds: looks speak against a changed color, being of that color. On fashion-products the
+# steered recall@1 rises from 0.64 to 0.75 by it (docs/LOG.md).
+WISH = 5.0
 # How much a steered block counts when candidates are fetched, beside all blocks together counting 1.
 _FETCH = 1.0
 
@@ -86,12 +89,12 @@ def steered_scores(space: Space, query: Described, others: Described, steering: 
         if name in steering.change:
             value = steering.change[name]
             granted = others.shares[name][:, space.value(name, value)] if value else 1 - agreement(query, others, name)
-            score += np.log(np.maximum(granted, _NEVER))
+            score += WISH * np.log(np.maximum(granted, _NEVER))
             continue
         alike = np.sqrt(others.shares[name]) @ np.sqrt(query.shares[name][0])
         score += metric.attributes[name] * alike
         if name in steering.keep:
-            score += np.log(np.maximum(agreement(query, others, name), _NEVER))
+            score += WISH * np.log(np.maximum(agreement(query, others, name), _NEVER))
     return np.asarray(score)
 
 
