@@ -19,6 +19,7 @@ ROOMS = [
     {"intake", "embed"},
     {"learn"},
     {"checks", "classify", "desk"},
+    {"receive"},
     {"workspace"},
     {"jobs", "backup"},
     {"market"},

@@ -89,6 +89,15 @@ class AuditSettings(_Section):
     weekly: float = Field(20, ge=0, description="in each week after that")
 
 
+class ReceiveSettings(_Section):
+    """What a photo of a delivery is held against, and how often the answer may be wrong."""
+
+    brand: str = Field("brand", description="the attribute that says a product's brand")
+    false_alarms: float = Field(0.05, gt=0.0, lt=0.5, description="matching deliveries called a mismatch, at most")
+    false_matches: float = Field(0.05, gt=0.0, lt=0.5, description="other brands or products called a match, at most")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence with which both are proven")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -106,6 +115,7 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     learn: LearnSettings = LearnSettings()
     audit: AuditSettings = AuditSettings()
+    receive: ReceiveSettings = ReceiveSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -193,6 +203,7 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("embedder", EmbedderSettings),
         ("learn", LearnSettings),
         ("audit", AuditSettings),
+        ("receive", ReceiveSettings),
     ]
 
 

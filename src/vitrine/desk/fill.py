@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk import audit, journal, queue
+from vitrine.desk import audit, deliveries, journal, queue
 from vitrine.desk.journal import Pair
 from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
 from vitrine.intake.labels import current_labels, table_labels
@@ -51,8 +51,11 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = 
     questions = rank(predictions, members, labels, look_alikes)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
-        audits = audit.waiting(connection, champion_of(catalog))
-        rows = list(_in_line(_between(questions, audits), journal.every_entry(connection)))
+        champion = champion_of(catalog)
+        audits = audit.waiting(connection, champion)
+        delivered = deliveries.questions(connection, taxonomy, champion)
+        asked = _delivered_first(delivered, _between(questions, audits), audits)
+        rows = list(_in_line(asked, journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
     catalog.note_sizes()
@@ -108,6 +111,14 @@ def _between(questions: Iterable[Question], audits: Sequence[Queued]) -> Iterato
         if left and number % AUDIT_EVERY == 0:
             yield left.popleft()
     yield from left
+
+
+def _delivered_first(delivered: Iterable[Question], others: Iterable[Question], audits: Sequence[Queued]) -> Iterator[Question]:
+    """What deliveries ask, then the rest; an audit stays one, because its answer is counted."""
+    audited = {(one.sku, one.attribute) for one in audits}
+    first = {pair: one for one in delivered if (pair := (one["sku"], one["attribute"])) not in audited}
+    yield from first.values()
+    yield from (one for one in others if (one["sku"], one["attribute"]) not in first)
 
 
 def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:

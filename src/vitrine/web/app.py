@@ -10,7 +10,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from vitrine import __version__
 from vitrine.errors import NotFound
 from vitrine.stores import schema
-from vitrine.web import api, desk_api, pages, sign_in
+from vitrine.web import api, desk_api, pages, receive_api, receive_pages, sign_in
 from vitrine.web.auth import Access, Attempts, Viewer
 from vitrine.web.counted import Counted
 from vitrine.web.evidence import Neighborhood
@@ -51,6 +51,8 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.include_router(pages.router)
     app.include_router(api.router)
     app.include_router(desk_api.router)
+    app.include_router(receive_pages.router)
+    app.include_router(receive_api.router)
     answer_failures(app)
     if access.by_link:  # a name that an attacker points at 127.0.0.1 is not served
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
