@@ -18,6 +18,7 @@ from vitrine.cli import (
     learn,
     market,
     output,
+    receive,
     serve,
     taxonomy,
     users,
@@ -48,6 +49,8 @@ for command in (
     desk.audit,
     backup.backup,
     backup.restore,
+    receive.receive,
+    receive.orders,
     serve.serve,
     configure.doctor,
 ):
@@ -55,6 +58,7 @@ for command in (
 app.add_typer(configure.config, name="config")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
+app.add_typer(receive.receipts, name="receipts")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
 

@@ -25,7 +25,8 @@ def serve(
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8300,
     tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", help="Certificate (PEM), to serve over TLS; the phone's live camera needs it.")
+        Path | None,
+        typer.Option("--tls-cert", help="Certificate (PEM), to serve over TLS; the phone's live camera needs it."),
     ] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key (PEM).")] = None,
     as_json: AsJson = False,
@@ -80,12 +81,12 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _tls_files(cert: Path | None, key: Path | None) -> dict[str, str]:
-    """What the server needs for TLS, nothing without it; InputError for files that do not make a pair."""
+def _tls_files(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    """Certificate and key, None without TLS; InputError for files that do not make a pair."""
     import ssl
 
     if cert is None and key is None:
-        return {}
+        return None
     if cert is None or key is None:
         raise InputError("TLS needs a certificate and its key", hint="give both --tls-cert FILE and --tls-key FILE")
     try:
@@ -95,7 +96,7 @@ def _tls_files(cert: Path | None, key: Path | None) -> dict[str, str]:
         raise InputError(
             f"{cert} and {key} cannot be used for TLS: {reason}", hint="both are PEM files, the key without a password"
         ) from None
-    return {"ssl_certfile": str(cert), "ssl_keyfile": str(key)}
+    return cert, key
 
 
 def _no_password() -> str:
@@ -103,7 +104,7 @@ def _no_password() -> str:
 
 
 def _run(
-    workspace: "Workspace", access: "Access", host: str, port: int, tls: dict[str, str], as_json: bool
+    workspace: "Workspace", access: "Access", host: str, port: int, tls: tuple[Path, Path] | None, as_json: bool
 ) -> None:
     import socket
 
@@ -132,7 +133,13 @@ def _run(
         _tell(link, access.by_link, bool(tls))
     log_to_stderr()
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10, **tls
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        ssl_certfile=str(tls[0]) if tls else None,
+        ssl_keyfile=str(tls[1]) if tls else None,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -144,6 +151,6 @@ def _tell(link: str, by_link: bool, tls: bool) -> None:
         output.say(f"The desk is open at {link}\nCtrl-C closes it.")
     else:
         output.say(
-            f"The desk is open at {link}\nPasswords and cookies go over this connection as they are: give --tls-cert and --tls-key, or put TLS before it "
-            "(docs/guides/server.md).\nCtrl-C closes it."
+            f"The desk is open at {link}\nPasswords and cookies go over this connection as they are: "
+            "give --tls-cert and --tls-key, or put TLS before it (docs/guides/server.md).\nCtrl-C closes it."
         )

@@ -113,7 +113,9 @@ def _between(questions: Iterable[Question], audits: Sequence[Queued]) -> Iterato
     yield from left
 
 
-def _delivered_first(delivered: Iterable[Question], others: Iterable[Question], audits: Sequence[Queued]) -> Iterator[Question]:
+def _delivered_first(
+    delivered: Iterable[Question], others: Iterable[Question], audits: Sequence[Queued]
+) -> Iterator[Question]:
     """What deliveries ask, then the rest; an audit stays one, because its answer is counted."""
     audited = {(one.sku, one.attribute) for one in audits}
     first = {pair: one for one in delivered if (pair := (one["sku"], one["attribute"])) not in audited}

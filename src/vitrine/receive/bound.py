@@ -6,11 +6,12 @@ arXiv 2110.01052). One score a family, so that what is counted is independent.
 
 >>> import numpy as np
 >>> scores = np.linspace(0, 1, 200)
->>> bound = prove(scores, scores, rate=0.05, confidence=0.95)
+>>> bound = prove(scores, levels(scores, rate=0.05), rate=0.05, confidence=0.95)
 >>> bound.n, bound.below, round(bound.upper, 3) <= 0.05, 0 < bound.level < 0.05
 (200, 4, True, True)
->>> prove(scores, scores[:40], rate=0.05, confidence=0.95).needed
-59
+>>> few = prove(scores[:40], levels(scores, rate=0.05), rate=0.05, confidence=0.95)
+>>> few.level is None, few.needed
+(True, 59)
 """
 
 import math
@@ -54,22 +55,21 @@ class Bound:
         return cls(**data)
 
 
-def prove(chosen_on: Scores, tested: Scores, *, rate: float, confidence: float) -> Bound:
-    """The highest proven level; the levels are quantiles of `chosen_on`, which shares no family with `tested`."""
+def prove(scores: Scores, ascending: Scores, *, rate: float, confidence: float) -> Bound:
+    """The highest of the `ascending` levels that is proven on `scores` (n,), of which nothing was known before."""
     needed = math.ceil(math.log(1 - confidence) / math.log(1 - rate))
     best, below = None, 0
-    for level in _levels(chosen_on, rate):
-        errors = int((tested < level).sum())
-        if not len(tested) or binom.cdf(errors, len(tested), rate) > 1 - confidence:
+    for level in ascending:
+        errors = int((scores < level).sum())
+        if not len(scores) or binom.cdf(errors, len(scores), rate) > 1 - confidence:
             break
         best, below = float(level), errors
-    upper = upper_bound(below, len(tested), 1 - confidence) if best is not None else 1.0
-    return Bound(rate, confidence, best, len(tested), below, upper, needed)
+    upper = upper_bound(below, len(scores), 1 - confidence) if best is not None else 1.0
+    return Bound(rate, confidence, best, len(scores), below, upper, needed)
 
 
-def _levels(scores: Scores, rate: float) -> Scores:
-    """Levels that up to three times `rate` of the scores fall below, lowest first; the first is below all of them."""
+def levels(scores: Scores, *, rate: float) -> Scores:
+    """Levels to test, lowest first, from scores of the train part: those that up to three times `rate` fall below."""
     if not len(scores):
         return np.array([])
-    shares = np.linspace(0.0, min(1.0, 3 * rate), _LEVELS)
-    return np.unique(np.quantile(scores, shares))
+    return np.unique(np.quantile(scores, np.linspace(0.0, min(1.0, 3 * rate), _LEVELS)))

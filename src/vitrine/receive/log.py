@@ -118,9 +118,9 @@ def tallies(catalog: Catalog, by: Literal["supplier", "line"]) -> list[Tally]:
 
 def export_receipts(catalog: Catalog, path: Path) -> int:
     """Write the whole log as CSV, whole or not at all; returns how many receipts."""
-    with whole(path, hint="free some space and run the same command again") as temporary:
-        with temporary.open("w", encoding="utf-8-sig", newline="") as file:
-            return write_receipts(catalog, file)
+    again = "free some space and run the same command again"
+    with whole(path, hint=again) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file:
+        return write_receipts(catalog, file)
 
 
 def write_receipts(catalog: Catalog, file: TextIO) -> int:
@@ -154,9 +154,7 @@ def _last_handlings() -> sa.Subquery:
 _LAST = _last_handlings()
 _SETTLED = sa.func.coalesce(_LAST.c.action, "").in_([ACCEPTED, REFUSED])
 _OPEN = (schema.receipts.c.answer == MISMATCH) & ~_SETTLED
-_JOINED = schema.receipts.join(schema.order_lines).outerjoin(
-    _LAST, _LAST.c.receipt_id == schema.receipts.c.receipt_id
-)
+_JOINED = schema.receipts.join(schema.order_lines).outerjoin(_LAST, _LAST.c.receipt_id == schema.receipts.c.receipt_id)
 _ENTRIES = sa.select(
     schema.receipts,
     *(schema.order_lines.c[name] for name in ("order_id", "line", "supplier", "description")),

@@ -139,7 +139,9 @@ def find_lines(catalog: Catalog, words: str, *, most: int = 20) -> list[OrderLin
     table = schema.order_lines
     wanted = words.strip()
     digits = wanted.lstrip("0")
-    same = table.c.barcode.in_([wanted, *(digits.zfill(n) for n in (8, 12, 13, 14))]) if digits.isdigit() else sa.false()
+    same = (
+        table.c.barcode.in_([wanted, *(digits.zfill(n) for n in (8, 12, 13, 14))]) if digits.isdigit() else sa.false()
+    )
     exact = sa.or_(same, table.c.line_id == wanted, table.c.sku == wanted, table.c.barcode == wanted)
     newest = table.c.added_at.desc(), table.c.line_id
     rows = catalog.read(sa.select(table).where(exact).order_by(*newest).limit(most)).to_pylist() if wanted else []

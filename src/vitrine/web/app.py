@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from vitrine import __version__
 from vitrine.errors import NotFound
+from vitrine.receive.receiver import Receiver
 from vitrine.stores import schema
 from vitrine.web import api, desk_api, pages, receive_api, receive_pages, sign_in
 from vitrine.web.auth import Access, Attempts, Viewer
@@ -44,6 +45,7 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.attempts = (Attempts(5, 15 * 60), Attempts(30, 15 * 60))  # failed sign-ins by name, by address
     app.state.photos = Photos(workspace)
     app.state.neighborhood = Neighborhood(workspace)
+    app.state.receiver = Receiver(workspace)
     app.state.counted = Counted(workspace.catalog)
     app.state.scorecards = Scorecards(workspace.data / "models", workspace.data / "evaluations")
     _add_shared(app)

@@ -36,7 +36,7 @@ class Photos:
     def _encode(self, photo_id: str, width: int) -> bytes:
         tables = (schema.photos, schema.receipts)
         known = sa.union_all(*(sa.select(t.c.photo_id).where(t.c.photo_id == photo_id) for t in tables))
-        if not self._workspace.catalog.count(known):
+        if not self._workspace.catalog.count(sa.select(known.subquery())):
             raise NotFound(f"there is no photo '{photo_id}'")
         data = self._workspace.photos.get(blob_key(photo_id, self._workspace.cleaning))
         image = read_photo(data, at_least=width).image

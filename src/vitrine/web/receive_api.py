@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from vitrine.intake.table import TableRow
 from vitrine.receive import log, orders, receipts
+from vitrine.receive.checks import brands_of
 from vitrine.receive.log import Entry
 from vitrine.records import OrderLine, now
 from vitrine.web.auth import Curator, Viewer
@@ -104,7 +105,7 @@ class Answered:
     probabilities: dict[str, float]
     product: dict[str, Any] | None
     notes: list[str]
-    promises: list[str]
+    promises: list[dict[str, Any]]
     sku: str | None
     supplier: str | None
     photo_id: str
@@ -121,7 +122,7 @@ def push_orders(request: Request, person: Curator, body: OrdersBody) -> Brought:
     workspace = request.app.state.workspace
     place = f"pushed by {person.name} at {now().isoformat(timespec='milliseconds')}"
     rows = (TableRow(number, cells) for number, cells in enumerate(body.lines, 1))
-    read = orders.read_orders(rows, place=place, brands=workspace.brands)
+    read = orders.read_orders(rows, place=place, brands=brands_of(workspace))
     new = orders.keep_orders(workspace.catalog, read, place=place)
     return Brought(len(read.lines), new, [Aside(one.row, one.code, one.reason) for one in read.problems])
 
@@ -149,9 +150,8 @@ def send_receipt(
     """Hold a photo of a delivery against its order line; the same receipt again gets the same answer."""
     workspace = request.app.state.workspace
     line = orders.order_line(workspace.catalog, line_id)
-    made = workspace.receive(
-        photo.file.read(), line, receipt_id=receipt_id, person=person.name, taken_at=taken_at
-    )
+    receiver = request.app.state.receiver
+    made = receiver.receive(photo.file.read(), line, receipt_id=receipt_id, person=person.name, taken_at=taken_at)
     return answered(log.receipt(workspace.catalog, made.receipt_id))
 
 

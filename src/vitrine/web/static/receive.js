@@ -145,7 +145,7 @@ const present = (item, answer) => {
   at("notes").textContent = answer ? answer.notes.map((note) => text(`note_${note}`)).join(" ") : "";
   at("evidence").replaceChildren(...(answer ? pictures(answer) : []));
   at("evidence-heading").hidden = !answer?.evidence.length;
-  at("promise").textContent = answer?.promises.join(" ") ?? "";
+  at("promise").textContent = (answer?.promises ?? []).map(promised).join(" ");
   for (const button of root.querySelectorAll("[data-action]")) {
     button.setAttribute("aria-pressed", String(answer?.action === button.dataset.action));
     button.classList.toggle("main", button.dataset.action === { match: "accepted", mismatch: "refused" }[answer?.answer]);
@@ -154,7 +154,9 @@ const present = (item, answer) => {
   if (answer) say(`${text(answer.answer)}. ${reason(answer)}`);
 };
 
-const percent = (share) => `${Math.min(99, Math.round(100 * share))}\u202f%`;
+const promised = (one) => text(`promise_${one.kind}`, { rate: percent(one.rate), sure: percent(one.confidence), n: one.n });
+const percent = (share) =>
+  new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 }).format(Math.min(share, 0.999));
 const reason = (answer) =>
   text(`why_${answer.reason}`, {
     brand: answer.brand ?? "–",
