@@ -73,7 +73,7 @@ def test_a_line_is_named_by_order_and_number_or_by_what_is_unique(orders: Orders
     assert orders.line("5").sku == "A-5"
     with pytest.raises(InputError, match="2 orders have a line '1': 7001/1, 7002/1"):
         orders.line("1")
-    with pytest.raises(InputError, match="row 5: .*'barrels' is no unit"):
+    with pytest.raises(InputError, match=r"row 5: .*'barrels' is no unit"):
         orders.line("4")
     with pytest.raises(InputError, match="contradict each other"):
         orders.line("7001/6")

@@ -65,6 +65,16 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("GET", "/api/v1/jobs/{job_id}"): "viewer",
     ("POST", "/api/v1/jobs"): "admin",
     ("POST", "/api/v1/classify"): "viewer",
+    ("GET", "/receive"): "curator",
+    ("GET", "/receipts"): "viewer",
+    ("POST", "/receipts"): "curator",
+    ("POST", "/api/v1/orders"): "curator",
+    ("GET", "/api/v1/order-lines"): "viewer",
+    ("GET", "/api/v1/receipts"): "viewer",
+    ("POST", "/api/v1/receipts"): "curator",
+    ("POST", "/api/v1/receipts/{receipt_id}/handling"): "curator",
+    ("GET", "/api/v1/receipts/counts"): "viewer",
+    ("GET", "/api/v1/receipts/export"): "viewer",
 }
 
 
@@ -84,7 +94,9 @@ def walk(entries: Iterable[Any]) -> Iterator[Any]:
 
 
 def status_of(client: TestClient, method: str, path: str) -> int:
-    shown = path.format(version="x", name="x", photo_id="x", width=160, job_id="x", batch_id="x" * 12)
+    shown = path.format(
+        version="x", name="x", photo_id="x", width=160, job_id="x", batch_id="x" * 12, receipt_id="x" * 12
+    )
     return client.request(method, shown).status_code
 
 

@@ -69,7 +69,11 @@ def prove(scores: Scores, ascending: Scores, *, rate: float, confidence: float) 
 
 
 def levels(scores: Scores, *, rate: float) -> Scores:
-    """Levels to test, lowest first, from scores of the train part: those that up to three times `rate` fall below."""
+    """Levels to test, lowest first, from scores of the train part: up to where three times `rate` of them fall below.
+
+    They begin well below the lowest score, because what a model has not seen in training scores lower.
+    """
     if not len(scores):
         return np.array([])
-    return np.unique(np.quantile(scores, np.linspace(0.0, min(1.0, 3 * rate), _LEVELS)))
+    low, middle, high = np.quantile(scores, (0.0, 0.5, min(1.0, 3 * rate)))
+    return np.linspace(low - (middle - low), high, _LEVELS)

@@ -18,7 +18,7 @@ from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import likeness
 from vitrine.receive.receipts import find_sent, record
-from vitrine.receive.verify import UNKNOWN, Compared, Verdict, promise, settle
+from vitrine.receive.verify import UNKNOWN, Compared, Verdict, proven, settle
 from vitrine.records import OrderLine, Receipt, now
 from vitrine.stores import schema
 
@@ -103,16 +103,14 @@ class Receiver:
             }
             if expected is not None:
                 brand = checks.brand.compare(seen, expected)
-                promises += [promise("brand", "false_alarms", checks.brand.alarm)]
-                promises += [promise("brand", "false_matches", checks.brand.accept)]
+                promises += proven("brand", checks.brand.alarm, checks.brand.accept)
         references = self._references(line)
         if references:
             shown = self._alike(vector, line, references)
             if checks.product is not None:
                 answer = checks.product.answer(shown["similarity"])
                 product = Compared(answer, {"unknown": "product_unsure"}.get(answer, f"product_{answer}"))
-                promises += [promise("product", "false_alarms", checks.product.alarm)]
-                promises += [promise("product", "false_matches", checks.product.accept)]
+                promises += proven("product", checks.product.alarm, checks.product.accept)
         settled = settle(brand, product)
         return Verdict(
             settled.answer, settled.reason, expected=expected, product=shown, notes=notes, promises=promises, **found

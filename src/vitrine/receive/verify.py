@@ -58,16 +58,17 @@ def settle(brand: Compared | None, product: Compared | None) -> Compared:
     return product if product is not None else said[0]
 
 
-def promise(of: str, kind: str, bound: Bound) -> dict[str, Any]:
-    """A proven rate as an answer shows it."""
-    return {
-        "of": of,
-        "kind": kind,
-        "rate": bound.rate,
-        "confidence": bound.confidence,
-        "n": bound.n,
-        "errors": bound.below,
-    }
-
-
-__all__ = ["MATCH", "MISMATCH", "UNKNOWN", "Compared", "Verdict", "promise", "settle"]
+def proven(of: str, alarm: Bound, accept: Bound) -> list[dict[str, Any]]:
+    """The proven rates of one comparison as an answer shows them."""
+    return [
+        {
+            "of": of,
+            "kind": kind,
+            "rate": bound.rate,
+            "confidence": bound.confidence,
+            "n": bound.n,
+            "errors": bound.below,
+        }
+        for kind, bound in (("false_alarms", alarm), ("false_matches", accept))
+        if bound.level is not None
+    ]
