@@ -2,7 +2,6 @@
 
 import csv
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from fastapi import FastAPI
 from PIL import Image
 from visitors import PAGE, Visitor, visitor
 
-from vitrine.demo.catalog import Planted
 from vitrine.demo.draw import draw
 from vitrine.demo.product import Shot, product
 from vitrine.stores import schema
@@ -32,7 +30,7 @@ def delivered(number: int, *, size: int = 640, shot: int = 7) -> bytes:
     """A new photo of a drawn product, which the catalog has not seen."""
     item = product(SEED, number)
     picture, _ = draw(item, Shot(shot, "side", "side", (SEED, 99, number, shot)), size)
-    return encoded(picture if isinstance(picture, Image.Image) else Image.fromarray(picture))
+    return encoded(Image.fromarray(picture))
 
 
 def encoded(picture: Image.Image) -> bytes:

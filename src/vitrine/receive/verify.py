@@ -7,7 +7,7 @@ from typing import Any
 
 from vitrine.desk.deliveries import MISMATCH
 from vitrine.receive.bound import Bound
-from vitrine.receive.receipts import MATCH, UNKNOWN
+from vitrine.receive.receipts import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ const waiting = async () => (await store("waiting", "readonly", (all) => all.get
 // lines
 
 let line = null;
+let current = null; // the photo whose answer is on screen
 let asked = 0;
 
 const known = async (wanted) => {
@@ -55,7 +56,9 @@ const remember = (lines) => store("lines", "readwrite", (all) => lines.map((one)
 const named = (one) => one.brand ?? one.description ?? one.sku ?? one.line_id;
 const told = (one) => [one.line_id, one.sku, one.quantity && `${one.quantity} ${one.unit ? text(`unit_${one.unit}`) : ""}`.trim(), one.supplier];
 
+let typed;
 const find = async () => {
+  clearTimeout(typed);
   const wanted = at("find").value.trim();
   const turn = ++asked;
   let lines;
@@ -87,6 +90,7 @@ const show = (name) => {
 
 const choose = (one) => {
   line = one;
+  asked += 1; // what is still being looked for is no longer wanted
   at("named").textContent = named(one);
   at("told").textContent = told(one).filter(Boolean).join(" · ");
   at("reference").hidden = !one.photo_id;
@@ -97,7 +101,7 @@ const choose = (one) => {
 };
 
 const again = () => {
-  line = null;
+  line = current = null;
   at("find").value = "";
   show("find");
   at("find").focus();
@@ -134,12 +138,10 @@ const take = async (photo) => {
   await send(item);
 };
 
-let current = null;
-
 const present = (item, answer) => {
   current = { item, answer };
-  const panel = at("verdict");
-  panel.dataset.verdict = answer?.answer ?? "looking";
+  at("verdict").dataset.verdict = answer?.answer ?? "looking";
+  at("verdict").dataset.kept = "";
   at("says").textContent = answer ? text(answer.answer) : text("looking");
   at("why").textContent = answer ? reason(answer) : named(item.line);
   at("notes").textContent = answer ? answer.notes.map((note) => text(`note_${note}`)).join(" ") : "";
@@ -318,7 +320,6 @@ at("search").addEventListener("submit", (event) => {
   event.preventDefault();
   find();
 });
-let typed;
 at("find").addEventListener("input", () => {
   clearTimeout(typed);
   typed = setTimeout(find, 200);
