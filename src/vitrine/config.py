@@ -65,6 +65,9 @@ class EmbedderSettings(_Section):
     mean: tuple[float, float, float] | None = Field(None, description="channel means subtracted (0..255 scale)")
     std: tuple[float, float, float] | None = Field(None, description="channel deviations divided by (0..255 scale)")
     mirror: bool = Field(False, description="average with the mirrored photo, at twice the cost")
+    center: float | None = Field(
+        None, gt=0.2, lt=1.0, description="look at this share of the middle as well, e.g. 0.7, at twice the cost"
+    )
     precision: Literal["f32", "bf16"] = Field("f32", description="arithmetic of the network, part of its identity")
 
 
