@@ -21,7 +21,7 @@ ROOMS = [
     {"lookalike"},
     {"checks", "classify", "desk"},
     {"workspace"},
-    {"jobs", "backup"},
+    {"jobs", "backup", "receive"},
     {"market"},
     {"web"},
     {"demo"},

@@ -19,6 +19,7 @@ from vitrine.cli import (
     lookalike,
     market,
     output,
+    receive,
     serve,
     similar,
     taxonomy,
@@ -51,6 +52,8 @@ for command in (
     desk.audit,
     backup.backup,
     backup.restore,
+    receive.receive,
+    receive.orders,
     serve.serve,
     configure.doctor,
 ):
@@ -59,6 +62,7 @@ app.add_typer(configure.config, name="config")
 app.add_typer(lookalike.lookalike, name="lookalike")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
+app.add_typer(receive.receipts, name="receipts")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
 
