@@ -21,6 +21,7 @@ from vitrine.cli import (
     serve,
     taxonomy,
     users,
+    zoo,
 )
 from vitrine.errors import VitrineError
 
@@ -57,6 +58,7 @@ app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
+app.add_typer(zoo.zoo, name="zoo")
 
 
 @app.callback(invoke_without_command=True)
