@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -43,7 +43,7 @@ def list_entries(as_json: AsJson = False) -> None:
         )
         for one in ENTRIES
     ]
-    output.show_table("", ["entry", "family", "parameters", "epochs", "", "paper"], rows)
+    output.show_table("", ["entry", "family", "parameters", "training", "paper"], rows)
 
 
 @zoo.command()
@@ -204,20 +204,17 @@ def _say_judged(evidence: "Evidence") -> None:
 
 
 def _show_summaries(summaries: "list[Summary]") -> None:
-    rows = [_row(one) for one in summaries]
-    columns = ["entry", "family", "seeds", "accuracy %", "± seeds", "95 % pictures", "worst class", "F1", "epochs", "seconds",
-               "parameters", "M mult-adds"]  # fmt: skip
-    output.show_table("10,000 test pictures", columns, rows)
+    columns = ["entry", "%", "± seeds", "n", "95 % pictures", "worst class", "epochs", "seconds", "parameters"]
+    output.show_table("Accuracy on the test pictures", columns, [_row(one) for one in summaries])
 
 
-def _row(one: "Summary") -> tuple[Any, ...]:
+def _row(one: "Summary") -> tuple[object, ...]:
     epochs = str(one.epochs) if one.epochs == one.planned else f"{one.epochs} of {one.planned}"
     low, high = one.pictures
     return (
-        one.entry, one.family, one.seeds, f"{100 * one.accuracy:.2f}",
-        "–" if one.over_seeds is None else f"{100 * one.over_seeds:.2f}", f"{100 * low:.1f}–{100 * high:.1f}",
-        one.worst_class, f"{one.worst_f1:.3f}", epochs, f"{one.seconds:,.0f}", f"{one.parameters:,}",
-        f"{one.multiply_adds / 1e6:.1f}",
+        one.entry, f"{100 * one.accuracy:.2f}", "–" if one.over_seeds is None else f"{100 * one.over_seeds:.2f}",
+        one.seeds, f"{100 * low:.1f}–{100 * high:.1f}", f"{one.worst_class} {one.worst_f1:.3f}", epochs,
+        f"{one.seconds:,.0f}", f"{one.parameters:,}",
     )  # fmt: skip
 
 

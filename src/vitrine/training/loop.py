@@ -105,7 +105,7 @@ def train(
     on_epoch: Callable[[Training], object] = lambda training: None,
     go_on: Callable[[], bool] = lambda: True,
 ) -> Training:
-    """Train until the rule ends it, or until `go_on()` is false after an epoch; call again to continue.
+    """Train until the rule ends it or `go_on()`, asked between epochs, is false; call again to continue.
 
     `folder` gets `last.safetensors` (all that is needed to go on) and `best.safetensors` (the weights of the best score).
     `identity` is what made the training (plain values); a folder of another identity is refused. Raises Refused when

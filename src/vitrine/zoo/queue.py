@@ -22,8 +22,8 @@ def run_units(
 ) -> tuple[list[Evidence], list[Unit]]:
     """The results of the units that are judged, and those that wait to be trained further.
 
-    Each unit is trained for at most `minutes` (None: to its end), at least for one epoch. With `judge_unfinished` test
-    is read for those that did not reach their end, too; it will be read again when they have.
+    Each unit is trained for `minutes` and the rest of an epoch (None: to its end), a new one for at least one epoch. With
+    `judge_unfinished` test is read for those that did not reach their end, too; it will be read again when they have.
     """
     judged, waiting = [], []
     for unit in units:
