@@ -84,9 +84,14 @@ _READ = Recipe(
     30, 128, "adamw", 3e-3, "one-cycle", weight_decay=0.02, smoothing=0.1, clip_norm=1.0, flip=True, shift=1, mirror=True
 )  # fmt: skip
 
+_PLAIN = Recipe(20, 100, "adamw", 1e-3, "cosine", weight_decay=0.01)
+
 _HE = "arXiv 1512.03385"
 
 ENTRIES = (
+    Entry("linear-pixels", BASELINE, "logistic regression on pixels", "linear:pixels", _PLAIN, 7_850, "–"),
+    Entry("linear-gradients", BASELINE, "logistic regression on histograms of gradients", "linear:gradients",
+          _PLAIN, 12_970, "Dalal and Triggs 2005 (CVPR)"),
     Entry(
         "cnn-course", CONVOLUTIONAL, "six tanh convolutions, as described", "seeds:cnn",
         Recipe(150, 100, "rmsprop", 1e-3), 306_906,

@@ -95,7 +95,7 @@ def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence
         arithmetic="bf16" if _in_bf16(unit.entry, device) else "f32",
         data_id=garments.data_id,
         weights_sha256=_sha256(path),
-        commit=_commit(),
+        commit=code_version(),
         looks=known.result.looks + 1 if known else 1,
         judged_at=now().isoformat(timespec="seconds"),
     )
@@ -161,7 +161,7 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _commit() -> str:
+def code_version() -> str:
     """The commit of the code that runs, with `+` where files differ from it; without git the version."""
     here = Path(__file__).parent
     try:
