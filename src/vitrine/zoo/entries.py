@@ -64,7 +64,7 @@ class Entry:
 
 
 _FAST = Recipe(
-    10, 128, "sgd", 0.2, "one-cycle", weight_decay=5e-4, smoothing=0.1, flip=True, shift=2, mirror=True, bf16=True
+    8, 128, "sgd", 0.2, "one-cycle", weight_decay=5e-4, smoothing=0.1, flip=True, shift=1, mirror=True, bf16=True
 )
 _LONG = Recipe(
     30,
@@ -81,7 +81,8 @@ _LONG = Recipe(
     bf16=True,
 )
 _READ = Recipe(
-    30, 128, "adamw", 3e-3, "one-cycle", weight_decay=0.02, smoothing=0.1, clip_norm=1.0, flip=True, shift=1, mirror=True
+    30, 128, "adamw", 3e-3, "one-cycle", weight_decay=0.02, smoothing=0.1, clip_norm=1.0, flip=True, shift=1, mirror=True,
+    bf16=True,
 )  # fmt: skip
 
 _PLAIN = Recipe(20, 100, "adamw", 1e-3, "cosine", weight_decay=0.01)
@@ -94,7 +95,7 @@ ENTRIES = (
           _PLAIN, 12_970, "Dalal and Triggs 2005 (CVPR)"),
     Entry(
         "cnn-course", CONVOLUTIONAL, "six tanh convolutions, as described", "seeds:cnn",
-        Recipe(150, 100, "rmsprop", 1e-3), 306_906,
+        Recipe(150, 100, "rmsprop", 1e-3, bf16=True), 306_906,
     ),
     Entry(
         "rnn-course", RECURRENT, "SimpleRNN 256-128-64, as described", "seeds:RowByRow",
@@ -102,10 +103,10 @@ ENTRIES = (
     ),
     Entry(
         "bilstm-course", RECURRENT, "bidirectional LSTM 256-128, as described", "seeds:BiLstm",
-        Recipe(20, 64, "adam", 1e-3), 1_340_042,
+        Recipe(20, 64, "adam", 1e-3, bf16=True), 1_340_042,
     ),
     Entry("resnet-fast", CONVOLUTIONAL, "made for the record: 94 % in minutes on two cores", "residual:resnet9",
-          _FAST, 464_800, _HE, {"width": 32, "stem_pool": True}),
+          _FAST, 1_042_800, _HE, {"width": 48, "stem_pool": True}),
     Entry("resnet9", CONVOLUTIONAL, "nine layers with two residual blocks", "residual:resnet9",
           _LONG, 1_943_712, _HE, {"width": 32}),
     Entry("wrn-16-4", CONVOLUTIONAL, "wide residual network; hours on a CPU, for a GPU", "residual:wide_resnet",

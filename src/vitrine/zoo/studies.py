@@ -52,12 +52,12 @@ def _sizes(*sizes: int) -> dict[str, Any]:
 STUDIES = (
     Study(
         "activation", "tanh or ReLU in the CNN?", "tanh was chosen",
-        tuple(_vary("activation", "cnn-course", one, arguments={"activation": one}, epochs=10, bf16=True)
+        tuple(_vary("activation", "cnn-course", one, arguments={"activation": one}, epochs=10)
               for one in ("tanh", "relu")),
     ),
     Study(
         "optimizer", "RMSprop or Adam for the CNN?", "RMSprop was chosen",
-        tuple(_vary("optimizer", "cnn-course", one, optimizer=one, epochs=10, bf16=True)
+        tuple(_vary("optimizer", "cnn-course", one, optimizer=one, epochs=10)
               for one in ("rmsprop", "adam", "nadam", "adamax")),
     ),
     Study(
@@ -79,7 +79,7 @@ STUDIES = (
     ),
     Study(
         "depth-cnn", "Do more layers help the CNN?", "they help",
-        tuple(_vary("depth-cnn", "cnn-course", f"{2 * one} convolutions", arguments={"blocks": one}, epochs=10, bf16=True)
+        tuple(_vary("depth-cnn", "cnn-course", f"{2 * one} convolutions", arguments={"blocks": one}, epochs=10)
               for one in (3, 1, 2)),
     ),
     Study(
