@@ -1,4 +1,4 @@
-"""The task of the zoo: tell ten classes apart, from pictures held in memory."""
+"""The task of the zoo: tell classes apart, from pictures held in memory."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -81,12 +81,13 @@ class ClassifyTask:
 
 
 def as_tensor(part: Part, device: str) -> torch.Tensor:
-    """Pictures as float32 in 0..1, shape (n, 1, 28, 28)."""
-    return torch.from_numpy(part.pictures.astype(np.float32) / 255).unsqueeze(1).to(device)
+    """Pictures as float32 in 0..1, shape (n, channels, height, width); gray ones have one channel."""
+    pictures = torch.from_numpy(part.pictures.astype(np.float32) / 255)
+    return (pictures.unsqueeze(1) if pictures.ndim == 3 else pictures).to(device)
 
 
 def answer(network: torch.nn.Module, part: Part, *, mirror: bool) -> NDArray[np.float32]:
-    """Probabilities (n, 10) for every picture of a part, in float32; with `mirror` the mean with the mirror images."""
+    """Probabilities (n, classes) for every picture of a part, in float32; with `mirror` the mean with the mirror images."""
     network.eval()
     device = next(network.parameters()).device
     pictures = as_tensor(part, str(device))

@@ -30,7 +30,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Pictures (n, 28, 28) of bytes and their classes (n,)."""
+    """Pictures of bytes, (n, 28, 28) or in color (n, 3, side, side), and their classes (n,)."""
 
     pictures: Pictures
     labels: Labels

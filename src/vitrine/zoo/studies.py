@@ -99,11 +99,16 @@ STUDIES = (
 )  # fmt: skip
 
 
+# on photos, by cross-validation (see `vitrine.zoo.brands`)
+BRANDS = "brands"
+BRANDS_QUESTION = "What do augmentation, optimizer, depth and length do on few photos of three brands?"
+
+
 def study(name: str) -> Study:
     """A study by name; NotFound, with the nearest name, where there is none."""
     known = {one.name: one for one in STUDIES}
     if name not in known:
         near = get_close_matches(name, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"
+        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}, {BRANDS}"
         raise NotFound(f"the zoo has no study '{name}'", hint=hint)
     return known[name]

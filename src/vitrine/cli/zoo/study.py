@@ -9,9 +9,10 @@ import typer
 from vitrine.cli import output
 from vitrine.cli.options import AsJson
 from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, say_epoch, use_threads
-from vitrine.errors import Refused
+from vitrine.errors import InputError, Refused
 
 if TYPE_CHECKING:
+    from vitrine.training.loop import Training
     from vitrine.zoo.outcomes import Finding, Outcome
     from vitrine.zoo.studies import Study
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 def study(
     name: Annotated[str | None, typer.Argument(help="The study; without a name they are listed.")] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Repeat with so many seeds, from 0.")] = 3,
+    photos: Annotated[
+        Path | None, typer.Option("--photos", help="For the study 'brands': photos in one folder a brand.")
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Show what is published instead of training.")] = False,
     data: Data = None,
     drawn: Drawn = False,
@@ -31,28 +35,31 @@ def study(
     [dim]vitrine zoo study optimizer[/]
     """
     from vitrine.zoo import outcomes as stored
-    from vitrine.zoo.studies import STUDIES
+    from vitrine.zoo.studies import BRANDS, BRANDS_QUESTION, STUDIES
     from vitrine.zoo.studies import study as study_of
 
     if name is None:
-        rows = [(one.name, one.question, one.claim, len(one.variations)) for one in STUDIES]
+        rows = [(one.name, one.question, one.claim) for one in STUDIES]
+        rows.append((BRANDS, BRANDS_QUESTION, "augmentation and Adamax were chosen"))
         if as_json:
             output.show_json([asdict(one) for one in STUDIES])
         else:
-            output.show_table("", ["study", "question", "the course says", "variations"], rows)
+            output.show_table("", ["study", "question", "the course says"], rows)
         return
-    known = study_of(name)
+    question = BRANDS_QUESTION if name == BRANDS else study_of(name).question
     if show:
         outcomes = stored.read(name)
+    elif name == BRANDS:
+        outcomes = _study_brands(photos, repeats=seeds, threads=threads, folder=folder)
     else:
-        outcomes = _run_study(known, seeds=seeds, data=data, drawn=drawn, threads=threads, folder=folder)
+        outcomes = _run_study(study_of(name), seeds=seeds, data=data, drawn=drawn, threads=threads, folder=folder)
     if not outcomes:
         raise Refused(f"nothing is published about '{name}' yet", hint=f"vitrine zoo study {name} finds out")
     found = stored.findings(outcomes)
     if as_json:
         output.show_json([asdict(one) for one in found])
     else:
-        _show_findings(known.question, found)
+        _show_findings(question, found)
 
 
 def _run_study(
@@ -69,6 +76,26 @@ def _run_study(
     return run_study(known, learnt, home, seeds=seeds, on_epoch=say_epoch)
 
 
+def _study_brands(photos: Path | None, *, repeats: int, threads: int, folder: Path | None) -> "list[Outcome]":
+    from vitrine.training import need_torch
+
+    need_torch()
+    from vitrine.zoo.brands import SIDE, study_brands
+    from vitrine.zoo.home import default_home
+    from vitrine.zoo.photos import read_photo_folder
+
+    if photos is None:
+        raise InputError("the study 'brands' needs photos", hint="vitrine zoo study brands --photos FOLDER")
+    use_threads(threads)
+    learnt = read_photo_folder(photos, side=SIDE)
+    return study_brands(learnt, folder or default_home(), repeats=repeats, on_epoch=_say_fold)
+
+
+def _say_fold(what: str, training: "Training") -> None:
+    if training.finished:
+        output.say(f"{what}: {100 * training.history[-1].score:.1f} % held out, {len(training.history)} epochs")
+
+
 def _show_findings(question: str, found: "list[Finding]") -> None:
     rows = [
         (one.variation, f"{100 * one.last:.2f}", _half(one.over_seeds), f"{100 * one.best:.2f}",
@@ -77,7 +104,7 @@ def _show_findings(question: str, found: "list[Finding]") -> None:
         for one in found
     ]  # fmt: skip
     columns = ["", "last %", "± seeds", "best %", "against the first", "seeds", "epochs", "seconds"]
-    output.show_table(f"{question} Accuracy on validation", columns, rows)
+    output.show_table(f"{question} Accuracy on what was not learnt from", columns, rows)
 
 
 def _half(half: float | None) -> str:
