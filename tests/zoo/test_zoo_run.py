@@ -115,3 +115,18 @@ def test_the_commands_run_show_and_verify(tmp_path: Path) -> None:
     assert (status, json.loads(out)["accuracy"]) == (0, said["judged"][0]["accuracy"])
     status, _ = vitrine("verify", "resnet9")
     assert status != 0
+
+
+def test_what_a_trained_network_sees_groups_better_than_pixels(tmp_path: Path) -> None:
+    from vitrine.zoo.group import draw_map, group, pixels, seen_by_network
+
+    unit = Unit(short("resnet-fast", 6), 0, tmp_path)
+    judge_unit(unit, GARMENTS, train_unit(unit, GARMENTS))
+    part = GARMENTS.test
+    seen = seen_by_network(unit, part)
+    by_network, by_pixels = group("network", seen, part.labels), group("pixels", pixels(part), part.labels)
+    assert by_network.ari > by_pixels.ari + 0.1 and by_network.nmi > by_pixels.nmi
+    draw_map(seen, part.labels, tmp_path / "map.svg")
+    assert "<svg" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+    with pytest.raises(NotFound, match="does not exist"):
+        seen_by_network(Unit(unit.entry, 1, tmp_path), part)
