@@ -54,7 +54,7 @@ def group(seen_by: str, vectors: Vectors, labels: NDArray[np.int64]) -> Grouping
 
 def pixels(part: Part) -> Vectors:
     """Pictures as rows (n, 784) in 0..1."""
-    return part.pictures.reshape(len(part), -1).astype(np.float32) / 255
+    return part.pictures.reshape(len(part), -1).astype(np.float32) / np.float32(255)
 
 
 def seen_by_network(unit: Unit, part: Part) -> Vectors:
@@ -97,6 +97,6 @@ def _scatter(places: Vectors, labels: NDArray[np.int64], names: Sequence[str]) -
         if len(mine):
             middle = np.median(mine, axis=0)
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
-            axes.text(*middle, name, ha="center", va="center", fontsize=8, bbox=box)
+            axes.text(float(middle[0]), float(middle[1]), name, ha="center", va="center", fontsize=8, bbox=box)
     axes.set_axis_off()
     return figure
