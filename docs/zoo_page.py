@@ -47,16 +47,17 @@ def _picture(name: str) -> list[str]:
 
 def _table(entries: list[Summary]) -> list[str]:
     rows = [
-        "| network | accuracy | over seeds | over pictures | worst class, F1 | epochs | training s | parameters | mult-adds |"
+        "| network | accuracy | over seeds | over pictures | worst class, F1 | epochs | s (CPU s) | parameters | mult-adds |"
     ]
     rows += ["|---|---|---|---|---|---|---|---|---|"]
     for one in entries:
         seeds = f"{one.seeds} seed" if one.over_seeds is None else f"± {100 * one.over_seeds:.2f}, {one.seeds} seeds"
         epochs = str(one.epochs) if one.epochs == one.planned else f"{one.epochs} of {one.planned}"
         low, high = one.pictures
+        seconds = f"{one.seconds:,.0f} ({one.cpu_seconds:,.0f})"
         rows.append(
             f"| {one.entry} | {100 * one.accuracy:.2f} % | {seeds} | {100 * low:.2f}–{100 * high:.2f} | "
-            f"{one.worst_class} {one.worst_f1:.3f} | {epochs} | {one.seconds:,.0f} | {one.parameters:,} | "
+            f"{one.worst_class} {one.worst_f1:.3f} | {epochs} | {seconds} | {one.parameters:,} | "
             f"{one.multiply_adds / 1e6:.1f} M |"
         )
     return rows

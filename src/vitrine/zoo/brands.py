@@ -91,7 +91,7 @@ def study_brands(
             ]
             sizes = np.bincount(fold_of, minlength=FOLDS)
             scores = np.average([[e.score for e in one.history] for one in trained], axis=0, weights=sizes)
-            seconds = sum(epoch.seconds for one in trained for epoch in one.history)
+            seconds = sum(epoch.cpu_seconds for one in trained for epoch in one.history)
             rounded = [round(float(score), 4) for score in scores]
             outcomes.append(
                 Outcome(variation.label, repeat, rounded, round(seconds, 1), photos.data_id, code_version())

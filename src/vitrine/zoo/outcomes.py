@@ -14,12 +14,12 @@ _FOLDER = "studies"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One variation with one seed: accuracy on validation after each epoch, seconds of training, and what made it."""
+    """One variation with one seed: accuracy on validation after each epoch, processor seconds of training, and what made it."""
 
     variation: str
     seed: int
     scores: Sequence[float]
-    seconds: float
+    cpu_seconds: float
     data_id: str
     commit: str
 
@@ -39,7 +39,7 @@ class Finding:
     best: float
     gain: float | None
     gain_over_seeds: float | None
-    seconds: float
+    cpu_seconds: float
 
 
 def keep(folder: Path, study: str, outcomes: Sequence[Outcome]) -> None:
@@ -82,7 +82,7 @@ def _finding(variation: str, seeds: dict[int, Outcome], reference: dict[int, Out
         best=mean_interval([max(one.scores) for one in seeds.values()])[0],
         gain=gain,
         gain_over_seeds=gain_half,
-        seconds=sum(one.seconds for one in seeds.values()),
+        cpu_seconds=sum(one.cpu_seconds for one in seeds.values()),
     )
 
 

@@ -57,5 +57,6 @@ def track(unit: Unit, evidence: Evidence) -> None:
             "validation_accuracy": result.validation_accuracy,
             "test_macro_f1": result.macro_f1,
             "seconds": result.seconds,
+            "cpu_seconds": result.cpu_seconds,
         },
     )

@@ -26,8 +26,9 @@ _TABLE, _FOLDER = "results.csv", "results"
 class Result:
     """One run of an entry with one seed.
 
-    Shares are in 0..1, `seconds` those of training without validation, `multiply_adds` of one picture's answer. `epochs`
-    were trained of `planned`; `best_epoch` was chosen on validation; `looks` counts how often test was read for this run.
+    Shares are in 0..1, `seconds` and `cpu_seconds` (over all threads) those of training without validation, `multiply_adds`
+    of one picture's answer. `epochs` were trained of `planned`; `best_epoch` was chosen on validation; `looks` counts how
+    often test was read for this run.
     """
 
     entry: str
@@ -43,6 +44,7 @@ class Result:
     planned: int
     best_epoch: int
     seconds: float
+    cpu_seconds: float
     parameters: int
     multiply_adds: int
     device: str
@@ -92,6 +94,7 @@ class Summary:
     epochs: int
     planned: int
     seconds: float
+    cpu_seconds: float
     parameters: int
     multiply_adds: int
 
@@ -175,6 +178,7 @@ def _summary(results: Sequence[Result]) -> Summary:
         epochs=min(one.epochs for one in results),
         planned=middle.planned,
         seconds=float(np.median([one.seconds for one in results])),
+        cpu_seconds=float(np.median([one.cpu_seconds for one in results])),
         parameters=middle.parameters,
         multiply_adds=middle.multiply_adds,
     )

@@ -88,6 +88,7 @@ def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence
         planned=unit.entry.recipe.epochs,
         best_epoch=training.best.epoch,
         seconds=sum(epoch.seconds for epoch in training.history),
+        cpu_seconds=sum(epoch.cpu_seconds for epoch in training.history),
         parameters=parameters(network),
         multiply_adds=multiply_adds(network),
         device=torch.cuda.get_device_name() if device == "cuda" else "cpu",

@@ -30,7 +30,7 @@ def run_study(
             unit = Unit(variation.entry, seed, home)
             training = train_unit(unit, learnt, on_epoch=lambda training, unit=unit: on_epoch(unit, training))  # type: ignore[misc]
             scores = [round(epoch.score, 4) for epoch in training.history]
-            seconds = round(sum(epoch.seconds for epoch in training.history), 1)
+            seconds = round(sum(epoch.cpu_seconds for epoch in training.history), 1)
             outcomes.append(Outcome(variation.label, seed, scores, seconds, learnt.data_id, code_version()))
             keep(home, study.name, outcomes)
             shutil.rmtree(unit.folder)  # a study keeps what it found, not its weights

@@ -65,7 +65,7 @@ def results(
 
 
 def _show_summaries(summaries: "list[Summary]") -> None:
-    columns = ["entry", "%", "± seeds", "n", "95 % pictures", "worst class", "epochs", "seconds", "parameters"]
+    columns = ["entry", "%", "± seeds", "n", "95 % pictures", "worst class", "epochs", "seconds", "CPU s", "parameters"]
     output.show_table("Accuracy on the test pictures", columns, [_row(one) for one in summaries])
 
 
@@ -75,7 +75,7 @@ def _row(one: "Summary") -> tuple[object, ...]:
     return (
         one.entry, f"{100 * one.accuracy:.2f}", "–" if one.over_seeds is None else f"{100 * one.over_seeds:.2f}",
         one.seeds, f"{100 * low:.1f}–{100 * high:.1f}", f"{one.worst_class} {one.worst_f1:.3f}", epochs,
-        f"{one.seconds:,.0f}", f"{one.parameters:,}",
+        f"{one.seconds:,.0f}", f"{one.cpu_seconds:,.0f}", f"{one.parameters:,}",
     )  # fmt: skip
 
 

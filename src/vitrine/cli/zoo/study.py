@@ -100,10 +100,10 @@ def _show_findings(question: str, found: "list[Finding]") -> None:
     rows = [
         (one.variation, f"{100 * one.last:.2f}", _half(one.over_seeds), f"{100 * one.best:.2f}",
          "–" if one.gain is None else f"{100 * one.gain:+.2f} ± {_half(one.gain_over_seeds)}",
-         one.seeds, one.epochs, f"{one.seconds:,.0f}")
+         one.seeds, one.epochs, f"{one.cpu_seconds:,.0f}")
         for one in found
     ]  # fmt: skip
-    columns = ["", "last %", "± seeds", "best %", "against the first", "seeds", "epochs", "seconds"]
+    columns = ["", "last %", "± seeds", "best %", "against the first", "seeds", "epochs", "CPU s"]
     output.show_table(f"{question} Accuracy on what was not learnt from", columns, rows)
 
 
