@@ -40,6 +40,8 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("GET", "/catalog"): "viewer",
     ("GET", "/product"): "viewer",
     ("GET", "/models"): "viewer",
+    ("GET", "/zoo"): "viewer",
+    ("GET", "/api/v1/zoo"): "viewer",
     ("GET", "/models/compare"): "viewer",
     ("GET", "/models/scorecard"): "viewer",
     ("GET", "/api/v1/overview"): "viewer",

@@ -24,6 +24,7 @@ from vitrine.cli import (
     similar,
     taxonomy,
     users,
+    zoo,
 )
 from vitrine.errors import VitrineError
 
@@ -65,6 +66,7 @@ app.add_typer(decisions.decisions, name="decisions")
 app.add_typer(receive.receipts, name="receipts")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
+app.add_typer(zoo.zoo, name="zoo")
 
 
 @app.callback(invoke_without_command=True)
