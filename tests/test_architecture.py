@@ -21,6 +21,7 @@ ROOMS = [
     {"learn"},
     {"checks", "classify", "desk"},
     {"workspace"},
+    {"finetune"},
     {"jobs", "backup"},
     {"market"},
     {"zoo"},

@@ -53,4 +53,3 @@ class Backbone(torch.nn.Module):
             block.train(learns)
             for parameter in block.parameters():
                 parameter.requires_grad_(learns)
-

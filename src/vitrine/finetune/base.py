@@ -40,7 +40,10 @@ def keep_base(
     a full disk.
     """
     if not path.exists():
-        with whole(path, hint="free some space, or keep fewer views: --views 0") as temporary, open(temporary, "wb") as file:
+        with (
+            whole(path, hint="free some space, or keep fewer views: --views 0") as temporary,
+            open(temporary, "wb") as file,
+        ):
             made = _made(backbone, blocks, pixels, photos, views, augmentation, seed)
             first = next(made)
             header = {"descr": "<f2", "fortran_order": False, "shape": (views, len(photos), *first.shape[1:])}

@@ -1,6 +1,8 @@
 """Write a backbone as an ONNX embedder that takes bytes, and prove that OpenVINO computes the same as torch."""
 
 import io
+import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +51,9 @@ def export(backbone: Backbone, path: Path) -> None:
     network = _Embedder(backbone).eval()
     example = torch.zeros(1, backbone.size, backbone.size, 3, dtype=torch.uint8)
     written = io.BytesIO()
+    # what it says of absent torchvision and of its own deprecations helps nobody who waits for a network
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
     program = torch.onnx.export(
         network, (example,), input_names=["photo"], output_names=[OUTPUT], opset_version=_OPSET, dynamo=True,
         verbose=False, optimize=True,

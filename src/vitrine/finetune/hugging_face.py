@@ -69,7 +69,7 @@ def _blocks(model: torch.nn.Module) -> list[torch.nn.Module]:
     if not lists:
         return [model]
     # the outermost of the longest: a ConvNeXt has stages of layers, and the stages are what follows one another
-    name, layers = max(lists, key=lambda entry: (-entry[0].count("."), len(entry[1])))
+    _, layers = max(lists, key=lambda entry: (-entry[0].count("."), len(entry[1])))
     inside = {id(parameter) for parameter in layers.parameters()}
     before: list[torch.nn.Parameter] = []
     after: list[torch.nn.Parameter] = []
@@ -85,7 +85,7 @@ def _blocks(model: torch.nn.Module) -> list[torch.nn.Module]:
 
 
 def open_hugging_face(model: str, *, size: int | None) -> HuggingFace:
-    """Open a folder or a hub id (`owner/name`); InputError where it holds no vision model, MissingPart where it is not reached."""
+    """Open a folder or a hub id (`owner/name`); InputError for what is no vision model, MissingPart where it is not reached."""
     try:
         import transformers
     except ModuleNotFoundError as error:
@@ -114,7 +114,9 @@ def open_hugging_face(model: str, *, size: int | None) -> HuggingFace:
     try:
         return HuggingFace(vision, size=size or given_size, mean=mean, std=std, pools=pools)
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{model} does not turn a picture into a vector: {error}", hint="give a vision model") from error
+        raise InputError(
+            f"{model} does not turn a picture into a vector: {error}", hint="give a vision model"
+        ) from error
 
 
 def _preprocessing(model: str, config: Any) -> tuple[int, Triple, Triple]:
@@ -130,4 +132,4 @@ def _preprocessing(model: str, config: Any) -> tuple[int, Triple, Triple]:
     normalizes = said.get("do_normalize", True) and "image_mean" in said
     mean = tuple(scale * one for one in said["image_mean"]) if normalizes else _HALF
     std = tuple(scale * one for one in said["image_std"]) if normalizes else _HALF
-    return int(side or getattr(config, "image_size", None) or 224), mean, std  # type: ignore[return-value]
+    return int(side or getattr(config, "image_size", None) or 224), mean, std

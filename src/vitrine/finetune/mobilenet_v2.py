@@ -117,7 +117,9 @@ def read_weights(network: MobileNetV2, path: Path) -> None:
     for name, value in network.state_dict().items():
         own = name.replace(".convolution.", ".")
         if own not in given:
-            raise InputError(f"{path} has no '{own}', so it holds no MobileNetV2 with its batch normalization folded in")
+            raise InputError(
+                f"{path} has no '{own}', so it holds no MobileNetV2 with its batch normalization folded in"
+            )
         if given[own].shape != tuple(value.shape):
             raise InputError(f"{path}: '{own}' has shape {given[own].shape}, not {tuple(value.shape)}")
         state[name] = torch.from_numpy(given[own].astype(np.float32))

@@ -39,7 +39,9 @@ def keep_pixels(
     try:
         mapped: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise StorageError(f"{path} cannot be read: {error}", hint=f"delete it, it is made anew: rm '{path}'") from error
+        raise StorageError(
+            f"{path} cannot be read: {error}", hint=f"delete it, it is made anew: rm '{path}'"
+        ) from error
     return mapped
 
 

@@ -4,6 +4,7 @@ Those that move the picture become one matrix a picture, those that scale colors
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -52,9 +53,9 @@ def draw(n: int, operations: int, magnitude: float) -> Drawn:
         geometry[:, 0, 2] = 2 * _SHIFT * strength("translate x")
         geometry[:, 1, 2] = 2 * _SHIFT * strength("translate y")
         geometry = _rotations(math.radians(_DEGREES) * strength("rotate")) @ geometry
-    factors = [1 + _FACTOR * strength(name) for name in OPERATIONS[_COLORS]]
+    brightness, contrast, saturation = (1 + _FACTOR * strength(name) for name in OPERATIONS[_COLORS])
     moves, colors = bool(chosen[:, _MOVES].any()), bool(chosen[:, _COLORS].any())
-    return Drawn(geometry, *factors, chosen, magnitude, moves, colors)
+    return Drawn(geometry, brightness, contrast, saturation, chosen, magnitude, moves, colors)
 
 
 def _rotations(angle: torch.Tensor) -> torch.Tensor:
@@ -66,30 +67,23 @@ def _rotations(angle: torch.Tensor) -> torch.Tensor:
 
 def redraw_values(pictures: torch.Tensor, drawn: Drawn) -> torch.Tensor:
     """Pictures (n, 3, side, side) in 0..255 after the operations that are no matrix, each where it was drawn."""
-    steps = {
-        "autocontrast": lambda some: _autocontrast(some),
-        "equalize": lambda some: _equalize(some),
-        "posterize": lambda some: _posterize(some, drawn.magnitude),
-        "solarize": lambda some: torch.where(some >= 256 * (1 - drawn.magnitude), 255 - some, some),
-        "sharpness": lambda some: _sharpen(some, drawn.magnitude),
-    }
-    for name, step in steps.items():
+    for name, change in _CHANGES.items():
         mask = drawn.of(name)
         if mask.any():
             pictures = pictures.clone()
-            pictures[mask] = step(pictures[mask])
+            pictures[mask] = change(pictures[mask], drawn.magnitude)
     return pictures
 
 
-def _autocontrast(pictures: torch.Tensor) -> torch.Tensor:
+def _autocontrast(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
     low, high = pictures.amin((2, 3), keepdim=True), pictures.amax((2, 3), keepdim=True)
     return torch.where(high > low, (pictures - low) * (255 / (high - low).clamp(min=1)), pictures)
 
 
-def _equalize(pictures: torch.Tensor) -> torch.Tensor:
+def _equalize(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
     """Spread each channel's levels so that all are equally common."""
     n, channels, *sides = pictures.shape
-    levels = pictures.round().long().clamp(0, 255).view(n * channels, -1)
+    levels = pictures.round().long().clamp(0, 255).reshape(n * channels, -1)
     counts = torch.zeros(n * channels, 256).scatter_add_(1, levels, torch.ones(levels.shape))
     below = counts.cumsum(1) - counts
     spread = below / (levels.shape[1] - counts.gather(1, levels.max(1, keepdim=True).values)).clamp(min=1)
@@ -101,8 +95,21 @@ def _posterize(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
     return (pictures / step).floor() * step
 
 
+def _solarize(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
+    return torch.where(pictures >= 256 * (1 - magnitude), 255 - pictures, pictures)
+
+
 def _sharpen(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
     kernel = torch.tensor([[1.0, 1.0, 1.0], [1.0, 5.0, 1.0], [1.0, 1.0, 1.0]]) / 13
     padded = functional.pad(pictures, (1, 1, 1, 1), mode="replicate")
     smooth = functional.conv2d(padded, kernel.expand(3, 1, 3, 3), groups=3)
     return (smooth + (1 + _FACTOR * magnitude) * (pictures - smooth)).clamp(0, 255)
+
+
+_CHANGES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+    "autocontrast": _autocontrast,
+    "equalize": _equalize,
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "sharpness": _sharpen,
+}

@@ -88,7 +88,9 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for an identity, MLflow and JSON."""
         plain = asdict(self)
-        return plain | {"stages": [[stage.epochs, ALL if stage.blocks is None else stage.blocks] for stage in self.stages]}
+        return plain | {
+            "stages": [[stage.epochs, ALL if stage.blocks is None else stage.blocks] for stage in self.stages]
+        }
 
 
 def read_stage(text: str) -> Stage:
@@ -99,5 +101,7 @@ def read_stage(text: str) -> Stage:
     """
     epochs, _, blocks = text.partition(":")
     if not epochs.isdigit() or int(epochs) < 1 or not (blocks.isdigit() or blocks == ALL):
-        raise InputError(f"the stage {text!r} is no EPOCHS:BLOCKS", hint="for example --stage 2:0 --stage 10:6 --stage 6:all")
+        raise InputError(
+            f"the stage {text!r} is no EPOCHS:BLOCKS", hint="for example --stage 2:0 --stage 10:6 --stage 6:all"
+        )
     return Stage(int(epochs), None if blocks == ALL else int(blocks))
