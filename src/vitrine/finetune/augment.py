@@ -42,6 +42,7 @@ def augment(pictures: torch.Tensor, settings: Augmentation) -> torch.Tensor:
     if settings.least_area < 1 or settings.mirror or drawn.moves:
         grid = functional.affine_grid(moves[:, :2], list(pictures.shape), align_corners=False)
         made = functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        made.clamp_(0, 255)  # rounding leaves the range by a hair
     matrix, offset = _jitter(made, settings.jitter, drawn)
     if settings.jitter or drawn.colors:
         made = torch.baddbmm(offset, matrix, made.flatten(2)).view_as(made).clamp_(0, 255)

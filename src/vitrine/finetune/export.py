@@ -19,6 +19,7 @@ from vitrine.stores.whole import whole
 OUTPUT = "embedding"
 _OPSET = 18
 _LEAST_COSINE = 0.9999
+_TINY = 1e-12
 
 
 class _Embedder(torch.nn.Module):
@@ -73,7 +74,8 @@ def prove(backbone: Backbone, path: Path, pixels: NDArray[np.uint8]) -> Proof:
     compiled = core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     made = np.concatenate([compiled([photo[None]])[0] for photo in pixels])
     lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(made, axis=1)
-    cosine = float(((wanted * made).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
+    # a vector of zeros is like a vector of zeros
+    cosine = float((((wanted * made).sum(axis=1) + _TINY) / (lengths + _TINY)).min())
     proof = Proof(len(pixels), cosine, float(np.abs(wanted - made).max()))
     if not cosine >= _LEAST_COSINE:
         raise Refused(

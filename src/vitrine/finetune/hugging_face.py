@@ -93,6 +93,7 @@ def open_hugging_face(model: str, *, size: int | None) -> HuggingFace:
             f"{model} needs transformers, which is not installed", hint="pip install 'vitrine[train]'"
         ) from error
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     try:
         network, seen = transformers.AutoModel.from_pretrained(
             model, use_safetensors=True, trust_remote_code=False, output_loading_info=True, dtype=torch.float32

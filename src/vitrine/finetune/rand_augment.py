@@ -77,7 +77,7 @@ def redraw_values(pictures: torch.Tensor, drawn: Drawn) -> torch.Tensor:
 
 def _autocontrast(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
     low, high = pictures.amin((2, 3), keepdim=True), pictures.amax((2, 3), keepdim=True)
-    return torch.where(high > low, (pictures - low) * (255 / (high - low).clamp(min=1)), pictures)
+    return torch.where(high > low, ((pictures - low) * (255 / (high - low).clamp(min=1))).clamp(0, 255), pictures)
 
 
 def _equalize(pictures: torch.Tensor, magnitude: float) -> torch.Tensor:
