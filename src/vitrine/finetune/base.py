@@ -33,6 +33,7 @@ def keep_base(
     views: int = 1,
     augmentation: Augmentation | None = None,
     seed: int = 0,
+    bf16: bool = False,
 ) -> Kept:
     """What the first `blocks` blocks make of `views` views of photos: (views, photos, …) in half precision.
 
@@ -44,7 +45,7 @@ def keep_base(
             whole(path, hint="free some space, or keep fewer views: --views 0") as temporary,
             open(temporary, "wb") as file,
         ):
-            made = _made(backbone, blocks, pixels, photos, views, augmentation, seed)
+            made = _made(backbone, blocks, pixels, photos, views, augmentation, seed, bf16)
             first = next(made)
             header = {"descr": "<f2", "fortran_order": False, "shape": (views, len(photos), *first.shape[1:])}
             np.lib.format.write_array_header_2_0(file, header)
@@ -64,6 +65,7 @@ def _made(
     views: int,
     augmentation: Augmentation | None,
     seed: int,
+    bf16: bool,
 ) -> Iterator[Kept]:
     for view in range(views):
         for number, start in enumerate(range(0, len(photos), _AT_ONCE)):
@@ -72,5 +74,6 @@ def _made(
                 with torch.random.fork_rng():
                     torch.manual_seed((seed * 1_009 + view) * 1_000_003 + number)
                     shown = augment(shown, augmentation)
-            values = backbone.lower(backbone.normalize(shown), blocks)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                values = backbone.lower(backbone.normalize(shown), blocks)
             yield values.contiguous().half().numpy()

@@ -20,6 +20,10 @@ class Stage:
     epochs: int
     blocks: int | None
 
+    def frozen(self, of: int) -> int:
+        """How many of a network's blocks do not learn."""
+        return 0 if self.blocks is None else max(0, of - self.blocks)
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -35,9 +39,10 @@ class Recipe:
     """Everything that changes what fine-tuning gives, but the data and the start.
 
     `rate` is the heads'; blocks learn at `backbone_share` of it, and each block below the last at `depth_decay` of the one
-    above. `views`: while lower blocks are frozen, every photo is augmented so often and what they make of it is kept; 0
-    augments anew in every epoch. `balanced` draws rare values more often, by the square root of how common they are.
-    `keep` weighs the distance of the embedding from the start's, so that what it knew is not lost.
+    above. `views`: while lower blocks are frozen, every photo is augmented so often (at most once an epoch of the stage)
+    and what they make of it is kept; 0 augments anew in every epoch. `balanced` draws rare values more often, by the square
+    root of how common they are. `keep` weighs the distance of the embedding from the start's, so that what it knew is not
+    lost.
     """
 
     stages: tuple[Stage, ...] = (Stage(2, 0), Stage(10, 6), Stage(6, None))
@@ -77,11 +82,11 @@ class Recipe:
         """Of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
-    def blocks(self, epoch: int, of: int) -> int:
-        """How many of a network's blocks learn in epoch 1, 2 …"""
+    def stage(self, epoch: int) -> Stage:
+        """The stage of epoch 1, 2 …"""
         for stage in self.stages:
             if epoch <= stage.epochs:
-                return of if stage.blocks is None else min(stage.blocks, of)
+                return stage
             epoch -= stage.epochs
         raise ValueError(f"there is no epoch {epoch} beyond the last stage")
 

@@ -49,14 +49,14 @@ class LearnAttributes:
         self._groups = torch.from_numpy(groups(rows, recipe))
         self._weights = torch.from_numpy(draw_weights(rows.targets[learning])) if recipe.balanced else None
         self._of = len(network.backbone.depths())
-        self._frozen = self._of
+        self._stage, self._frozen = recipe.stages[0], self._of
 
     def begin(self, epoch: int) -> None:
         """The heads and the last blocks of the epoch's stage learn."""
-        blocks = self._recipe.blocks(epoch, self._of)
+        self._stage = self._recipe.stage(epoch)
+        self._frozen = self._stage.frozen(self._of)
         self.network.train()
-        self.network.backbone.learn_only(blocks)
-        self._frozen = self._of - blocks
+        self.network.backbone.learn_only(self._of - self._frozen)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Every learning row once (or as often as it is drawn), in batches of even size."""
@@ -108,7 +108,7 @@ class LearnAttributes:
     def validate(self) -> Validation:
         """Accuracy per attribute, and recall@1, on rows whose families were not learnt from."""
         self.network.eval()
-        embeddings = self.embed(self._judging)
+        embeddings = self._judged()
         targets = self._rows.targets[self._judging]
         figures = {}
         for column, (name, scores) in enumerate(zip(self._rows.values, self.network.logits(embeddings), strict=True)):
@@ -143,16 +143,23 @@ class LearnAttributes:
     def _kept_views(self) -> Kept | None:
         if not self._keeps_base:
             return None
+        recipe = self._recipe
+        photos = self._rows.photo[self._learning]
         return keep_base(
-            self._folder / f"base-{self._frozen}.npy",
-            self.network.backbone,
-            self._frozen,
-            self._pixels,
-            self._rows.photo[self._learning],
-            views=self._recipe.views,
-            augmentation=self._recipe.augmentation,
-            seed=self._recipe.seed,
-        )
+            self._folder / f"base-{self._frozen}.npy", self.network.backbone, self._frozen, self._pixels, photos,
+            views=min(recipe.views, self._stage.epochs), augmentation=recipe.augmentation, seed=recipe.seed,
+            bf16=recipe.bf16,
+        )  # fmt: skip
+
+    def _judged(self) -> torch.Tensor:
+        """Embeddings (rows, dim) of the judging rows, from what is kept of the frozen blocks where it is."""
+        if not self._keeps_base:
+            return self.embed(self._judging)
+        backbone = self.network.backbone
+        path = self._folder / f"base-{self._frozen}-judged.npy"
+        kept = keep_base(path, backbone, self._frozen, self._pixels, self._rows.photo[self._judging])[0]
+        parts = np.array_split(kept, -(-len(kept) // _JUDGED_AT_ONCE))
+        return torch.cat([backbone.upper(torch.from_numpy(part.astype(np.float32)), self._frozen) for part in parts])
 
     def _inputs(self, kept: Kept | None, places: Integers, epoch: int) -> torch.Tensor:
         if kept is not None:
