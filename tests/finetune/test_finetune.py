@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +18,12 @@ from vitrine import config
 from vitrine.cli.main import app
 from vitrine.embed.embeddings import Embeddings
 from vitrine.errors import InputError, Refused
-from vitrine.finetune.augment import Augmentation
 from vitrine.finetune.card import load_card
-from vitrine.finetune.examples import MISSING, examples, hold_out
 from vitrine.finetune.job import Prepared, finish, prepare
-from vitrine.finetune.recipe import FAMILY, Metric, Recipe, Stage
-from vitrine.finetune.study import search
+from vitrine.finetune.recipe import Recipe, Stage
 from vitrine.finetune.use import use_network
 from vitrine.jobs import run_training
 from vitrine.stores import schema
-from vitrine.training.loop import Training
 from vitrine.workspace import Workspace
 from vitrine.workspace import open as open_workspace
 
@@ -57,28 +51,6 @@ def run(*arguments: str, folder: Path) -> dict[str, Any]:
         raise result.exception
     report: dict[str, Any] = json.loads(result.stdout)
     return report
-
-
-def test_only_the_train_part_is_learnt_from_and_whole_families_are_held_out(workspace: Workspace) -> None:
-    dataset = workspace.freeze()
-    rows, _ = examples(dataset, workspace.taxonomy, min_rows=5)
-    part_of = dict(zip(dataset.skus, dataset.parts, strict=True))
-    assert {part_of[sku] for sku in rows.sku} == {"train"}
-    learning, judging = hold_out(rows, seed=0)
-    assert not set(rows.family[learning]) & set(rows.family[judging])
-    assert sorted([*learning, *judging]) == list(range(len(rows)))
-
-
-def test_not_applicable_is_a_value_and_an_unknown_label_is_missing(workspace: Workspace) -> None:
-    dataset = workspace.freeze()
-    rows, _ = examples(dataset, workspace.taxonomy, min_rows=5)
-    column = list(rows.values).index("heel_covering")
-    labels = dict(zip(dataset.skus, dataset.strings("heel_covering"), strict=True))
-    told = {name: [labels[s] for s, t in zip(rows.sku, rows.targets[:, column], strict=True) if t == place]
-            for place, name in enumerate(rows.values["heel_covering"])}  # fmt: skip
-    assert set(told["not applicable"]) == {"not applicable"} and len(told["not applicable"]) >= 5
-    missing = {labels[s] for s, t in zip(rows.sku, rows.targets[:, column], strict=True) if t == MISSING}
-    assert not missing & set(rows.values["heel_covering"])
 
 
 def test_the_command_ends_with_an_embedder_that_train_uses(workspace: Workspace) -> None:
@@ -117,30 +89,6 @@ def test_the_same_photo_gives_the_same_vector_in_torch_and_in_the_workspace(work
     assert load_card(report["sha256"], opened.data / "networks") is not None
 
 
-@pytest.mark.parametrize("epochs", [1, 3])
-def test_interrupted_after_any_epoch_the_same_call_ends_with_the_same_network(
-    workspace: Workspace, epochs: int
-) -> None:
-    """Also where the kept views were lost: they are drawn again as they were. (`test_loop.py` kills with signal 9.)"""
-    made = prepared(workspace)
-    straight = made.fit(SMALL, on_epoch=lambda training: None)
-    shutil.rmtree(made.folder(SMALL))
-
-    def interrupt(training: Training) -> None:
-        if len(training.history) == epochs:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        made.fit(SMALL, on_epoch=interrupt)
-    for kept in made.folder(SMALL).glob("base-*"):
-        kept.unlink()
-    resumed = prepared(Workspace(workspace.folder)).fit(SMALL, on_epoch=lambda training: None)
-    assert [epoch.loss for epoch in resumed.training.history] == [epoch.loss for epoch in straight.training.history]
-    weights = straight.network.state_dict()
-    assert all(torch.equal(value, weights[name]) for name, value in resumed.network.state_dict().items())
-    assert not list(made.folder(SMALL).glob("base-*"))
-
-
 def test_a_network_is_refused_where_a_product_it_learnt_from_stands_in_test(workspace: Workspace) -> None:
     made = prepared(workspace)
     finish(made, SMALL, made.fit(SMALL, on_epoch=lambda training: None), use=True)
@@ -151,42 +99,6 @@ def test_a_network_is_refused_where_a_product_it_learnt_from_stands_in_test(work
         connection.execute(members.update().values(part="test").where(members.c.family_id == family))
     with pytest.raises(Refused, match="has learnt from"):
         run_training(opened, attributes=None, on_embed=lambda *_: None, on_train=lambda *_: None)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"metric": Metric("contrastive", FAMILY)},
-        {"metric": Metric("proxy", "category")},
-        {"metric": Metric("proxy", FAMILY), "views": 0},
-        {"keep": 1.0, "balanced": True, "views": 0},
-        {"augmentation": Augmentation(mixup=0.2, cutmix=1.0, operations=2), "optimizer": "sgd", "schedule": "plateau"},
-        {"bf16": True, "accumulate": 2, "optimizer": "adamax"},
-        {"optimizer": "rmsprop", "rate": 1e-4},
-        {"optimizer": "nadam"},
-    ],
-    ids=str,
-)
-def test_every_way_to_learn_lowers_the_loss(workspace: Workspace, changed: dict[str, object]) -> None:
-    recipe = replace(SMALL, stages=(Stage(2, 0), Stage(3, 2)), **changed)
-    training = prepared(workspace, recipe).fit(recipe, on_epoch=lambda training: None).training
-    losses = [epoch.loss for epoch in training.history]
-    assert min(losses[2:]) < losses[0]
-    assert "recall@1.fine" in training.history[-1].figures
-
-
-def test_a_search_tries_the_given_recipe_first_prunes_and_adds_nothing_when_called_again(workspace: Workspace) -> None:
-    recipe = replace(SMALL, stages=(Stage(4, 0),))
-    made = prepared(workspace, recipe)
-    found = search(made, recipe, trials=7)
-    assert found.trials == 7
-    first = made.fit(recipe, on_epoch=lambda training: None).training.best
-    assert first is not None and found.score >= first.score
-    began = time.perf_counter()
-    again = search(made, recipe, trials=7)
-    assert again == found and time.perf_counter() - began < 2
-    best = made.fit(found.recipe, on_epoch=lambda training: None).training.best
-    assert best is not None and best.score == found.score
 
 
 @pytest.mark.parametrize(
@@ -205,12 +117,6 @@ def test_wrong_use_names_the_mistake_and_a_way_out(workspace: Workspace, options
     with pytest.raises(InputError, match=message) as raised:
         run(*options, folder=workspace.folder)
     assert raised.value.exit_status == 2
-
-
-def test_a_metric_over_an_attribute_that_is_not_learnt_is_refused(workspace: Workspace) -> None:
-    recipe = replace(SMALL, metric=Metric("proxy", "season"))
-    with pytest.raises(InputError, match="'season'"):
-        prepared(workspace, recipe).fit(recipe, on_epoch=lambda training: None)
 
 
 def test_using_a_network_keeps_every_other_line_of_the_settings(workspace: Workspace) -> None:

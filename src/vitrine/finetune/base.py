@@ -12,7 +12,7 @@ from vitrine.finetune.backbone import Backbone
 from vitrine.finetune.pixels import Pixels
 from vitrine.stores.whole import whole
 
-_AT_ONCE = 64
+_AT_ONCE = 32
 
 Integers = NDArray[np.int64]
 Kept = NDArray[np.float16]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,7 @@ def prepare(
 
 def finish(prepared: Prepared, recipe: Recipe, fitted: Fitted, *, use: bool) -> dict[str, Any]:
     """Export the network, prove the file, write card and page, log to MLflow; with `use` make it the embedder."""
-    workspace = prepared.workspace
+    workspace, history = prepared.workspace, fitted.training.history
     networks = workspace.data / "networks"
     written = prepared.folder(recipe) / "network.onnx"
     export(fitted.network.backbone, written)
@@ -128,14 +128,15 @@ def finish(prepared: Prepared, recipe: Recipe, fitted: Fitted, *, use: bool) -> 
         "embedder": settings,
         "used": use,
         "left_out": prepared.left_out,
-        "history": [asdict(epoch) for epoch in fitted.training.history],
+        "history": [asdict(epoch) for epoch in history],
         "finished": fitted.training.finished,
     }
     report["report"] = str(write_report(report, workspace.report_path(f"finetune-{card.run_id}")))
     workspace.tracker.log(
         f"finetune {sha256[:12]}",
         parameters={"start": card.start, "dataset": card.dataset_id, "run": card.run_id, **card.recipe},
-        metrics={"score": card.score, **{_metric_name(name): value for name, value in card.figures.items()}},
+        metrics=_metrics({"score": card.score, **card.figures}),
+        history=[_metrics({"loss": one.loss, "epoch_score": one.score, "rate": one.rate}) for one in history],
     )
     return report
 
@@ -171,6 +172,10 @@ def _card(prepared: Prepared, recipe: Recipe, fitted: Fitted, sha256: str, proof
     )
 
 
-def _metric_name(figure: str) -> str:
+def _metrics(figures: Mapping[str, float]) -> dict[str, float]:
     """MLflow allows only some characters in a metric's name."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in figure)
+
+    def allowed(name: str) -> str:
+        return "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in name)
+
+    return {allowed(name): value for name, value in figures.items()}

@@ -22,7 +22,7 @@ from vitrine.training.loop import Batch, Validation
 
 Integers = NDArray[np.int64]
 
-_JUDGED_AT_ONCE = 128
+_JUDGED_AT_ONCE = 32
 
 
 class LearnAttributes:
