@@ -126,11 +126,12 @@ def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
         prepared, fitted = tuned(workspace, dataset, start, arguments)
         seconds = time.perf_counter() - began
         report = finish(prepared, arguments.recipe, fitted, use=False)
-        networks = {
-            "int8 file": workspace.settings.embedder.model_dump() | {"color_shape": False},
-            "start": embedder_settings(before, workspace.folder) | {"color_shape": False},
-            "fine-tuned": report["embedder"] | {"color_shape": False},
+        known = {
+            "int8 file": workspace.settings.embedder.model_dump(),
+            "start": embedder_settings(before, workspace.folder),
         }
+        networks = {name: known[name] | {"color_shape": False} for name in arguments.against}
+        networks["fine-tuned"] = report["embedder"] | {"color_shape": False}
         split: dict[str, Any] = {
             "split": number,
             "seconds": seconds,
@@ -149,7 +150,7 @@ def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
                 shown = ", ".join(f"{attribute} {score['accuracy']:.4f}" for attribute, score in scores.items())
                 print(f"split {number}: {name}, {beside}: {shown}", flush=True)
         for beside in arguments.beside:
-            for other in ("int8 file", "start"):
+            for other in arguments.against:
                 gains = {
                     a: gain(answers["fine-tuned", beside], answers[other, beside], a) for a in report["attributes"]
                 }
@@ -283,6 +284,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--first", type=int, default=0, help="number of the first split")
     parser.add_argument("--beside", nargs="*", default=["color-shape"], choices=["alone", "color-shape"])
+    parser.add_argument("--against", nargs="*", default=["int8 file", "start"], choices=["int8 file", "start"])
     parser.add_argument("--stage", nargs="*", default=[], help="EPOCHS:BLOCKS …")
     parser.add_argument("--photos", type=int, default=1_024, help="photos of an epoch whose throughput is measured")
     parser.add_argument("--repeats", type=int, default=3)

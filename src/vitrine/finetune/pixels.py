@@ -36,6 +36,9 @@ def keep_pixels(
     if not path.exists():
         with whole(path, hint="free some space and run the same command again") as temporary:
             _write(temporary, photo_ids, load, side, on_progress)
+        for other in folder.glob("pixels-*.npy"):
+            if other != path:
+                other.unlink()  # of a catalog as it was; who still reads it keeps it until then
     try:
         mapped: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:

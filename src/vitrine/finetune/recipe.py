@@ -39,7 +39,7 @@ class Recipe:
     """Everything that changes what fine-tuning gives, but the data and the start.
 
     `rate` is the heads'; blocks learn at `backbone_share` of it, and each block below the last at `depth_decay` of the one
-    above. `views`: while lower blocks are frozen, every photo is augmented so often (at most once an epoch of the stage)
+    above. `views`: while lower blocks are frozen, every photo is augmented so often (at most once for each look at it)
     and what they make of it is kept; 0 augments anew in every epoch. `balanced` draws rare values more often, by the square
     root of how common they are. `keep` weighs the distance of the embedding from the start's, so that what it knew is not
     lost.
@@ -76,6 +76,13 @@ class Recipe:
         if self.metric is not None and self.metric.objective not in get_args(Objective):
             known = ", ".join(get_args(Objective))
             raise InputError(f"the metric objective is {self.metric.objective!r}; it can be {known}")
+        if self.metric is not None and (self.augmentation.mixup or self.augmentation.cutmix):
+            raise InputError("a mixed picture belongs to no group", hint="leave out --mixup and --cutmix, or --metric")
+
+    @property
+    def looks(self) -> int:
+        """Views of each photo in a batch: two where families attract, since most have a single photo."""
+        return 2 if self.metric is not None and self.metric.over == FAMILY else 1
 
     @property
     def epochs(self) -> int:

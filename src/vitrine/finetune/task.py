@@ -66,10 +66,7 @@ class LearnAttributes:
         for places in order.tensor_split(-(-n // self._recipe.batch)):
             rows = torch.from_numpy(self._learning)[places]
             columns = (torch.from_numpy(self._rows.targets)[rows], self._groups[rows])
-            views = [self._inputs(kept, places.numpy(), epoch)]
-            if self._recipe.metric is not None and self._recipe.metric.over == FAMILY:
-                # most families have one photo: its other view is what it attracts
-                views.append(self._inputs(kept, places.numpy(), epoch + 1))
+            views = [self._inputs(kept, places.numpy(), epoch + look) for look in range(self._recipe.looks)]
             yield torch.cat(views), *(torch.cat([column] * len(views)) for column in columns)
 
     def loss(self, batch: Batch) -> torch.Tensor:
@@ -147,7 +144,7 @@ class LearnAttributes:
         photos = self._rows.photo[self._learning]
         return keep_base(
             self._folder / f"base-{self._frozen}.npy", self.network.backbone, self._frozen, self._pixels, photos,
-            views=min(recipe.views, self._stage.epochs), augmentation=recipe.augmentation, seed=recipe.seed,
+            views=min(recipe.views, recipe.looks * self._stage.epochs), augmentation=recipe.augmentation, seed=recipe.seed,
             bf16=recipe.bf16,
         )  # fmt: skip
 
