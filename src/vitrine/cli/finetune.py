@@ -107,10 +107,9 @@ def _show(report: dict[str, Any]) -> None:
         (name, count, output.percent(figures.get(f"accuracy.{name}")), output.percent(figures.get(f"recall@1.{name}")))
         for name, count in report["attributes"].items()
     ]
-    title = (
-        f"{report['run_id']}: epoch {report['epoch']} of {report['epochs']}, on train families it did not learn from"
-    )
+    title = f"Epoch {report['epoch']} of {report['epochs']} on {report['judged']:,} photos of families held out"
     output.show_table(title, ["attribute", "values", "accuracy", "recall@1"], rows)
+    output.say(f"fine recall@1: {output.percent(figures.get('recall@1.fine'))}")
     for name, reason in report["left_out"].items():
         output.say(f"not learnt: {name} ({reason})")
     output.say(f"report: {report['report']}")

@@ -19,8 +19,9 @@ from vitrine.stores.whole import whole
 class Card:
     """What a network learnt from, how, and how well.
 
-    `figures` were measured in `epoch`, the best one, on families of the train part that it did not learn from but was chosen
-    by; `proof` compares the file with the network that was trained. `skus` are all products of the train part it has seen.
+    `figures` were measured in `epoch`, the best one, on `judged` photos of train families that it did not learn from but was
+    chosen by; `proof` compares the file with the network that was trained. `skus` are all products that it has seen, to
+    learn from or to be judged by.
     """
 
     sha256: str
@@ -37,6 +38,7 @@ class Card:
     figures: Mapping[str, float]
     proof: Mapping[str, float]
     photos: int
+    judged: int
     skus: tuple[str, ...]
     made_at: str
 

@@ -21,10 +21,11 @@ _MEASURED = 512
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The network with the weights of the best epoch, and the history of its training."""
+    """The network with the weights of the best epoch, the history of its training, and how many photos judged it."""
 
     network: Network
     training: Training
+    judged: int
 
 
 def fit(
@@ -65,7 +66,7 @@ def fit(
     network.eval()
     for base in folder.glob("base-*.npy"):
         base.unlink()
-    return Fitted(network, training)
+    return Fitted(network, training, len(judging))
 
 
 def _check_stages(recipe: Recipe) -> None:

@@ -167,6 +167,7 @@ def _card(prepared: Prepared, recipe: Recipe, fitted: Fitted, sha256: str, proof
         figures=dict(best.figures),
         proof=proof,
         photos=len(prepared.rows.photo_ids),
+        judged=fitted.judged,
         skus=tuple(sorted(set(prepared.rows.sku))),
         made_at=now().isoformat(),
     )

@@ -29,8 +29,8 @@ def accuracy(history: History, best: int) -> Markup:
     names = [name for name in history[0]["figures"] if name.startswith("accuracy.")]
     curves = {name: 100 * np.array([one["figures"].get(name, np.nan) for one in history]) for name in names}
     mean = np.nanmean(np.array(list(curves.values())), axis=0)
-    low = 10 * np.floor(min(float(np.nanmin(curve)) for curve in curves.values()) / 10)
-    ticks = np.linspace(low, 100, 6)
+    low = 20 * np.floor(min(float(np.nanmin(curve)) for curve in curves.values()) / 20)
+    ticks = np.arange(low, 101, 20 if low < 60 else 10)
     figure, axes = empty("epoch", "accuracy on families held out, %")
     _epochs(axes, len(history), (low, 100.0), ticks, best)
     for curve in curves.values():

@@ -1,6 +1,6 @@
 """How often the nearest product of another family is alike: recall@1, and fine recall@1 where everything must agree."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,28 +25,23 @@ def recall_at_1(embeddings: Floats, family: Integers, targets: Integers, names: 
     found = {}
     for column, name in enumerate(names):
         known = np.flatnonzero(targets[:, column] != MISSING)
-        values = targets[known, column]
-        share = _share(unit[known], family[known], lambda a, b, values=values: values[a] == values[b])
+        share = _share(unit[known], family[known], targets[known][:, [column]])
         if share is not None:
             found[name] = share
-    fine = _share(unit, family, lambda a, b: ~_contradict(targets[a], targets[b]).any(axis=1))
+    fine = _share(unit, family, targets)
     return found if fine is None else found | {FINE: fine}
 
 
-def _contradict(first: Integers, second: Integers) -> NDArray[np.bool_]:
-    return (first != second) & (first != MISSING) & (second != MISSING)
-
-
-def _share(
-    unit: Floats, family: Integers, alike: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
-) -> float | None:
-    """The share of rows that are `alike` their nearest row of another family; None without two families."""
+def _share(unit: Floats, family: Integers, targets: Integers) -> float | None:
+    """The share of rows that their nearest row of another family contradicts in nothing; None without two families."""
     if len(np.unique(family)) < 2:
         return None
-    nearest = []
+    right = 0
     for start in range(0, len(unit), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         cosine = unit[some] @ unit.T
         cosine[family[some][:, None] == family[None, :]] = -2
-        nearest.append(cosine.argmax(axis=1))
-    return float(alike(np.arange(len(unit)), np.concatenate(nearest)).mean())
+        own, nearest = targets[some], targets[cosine.argmax(axis=1)]
+        contradicts = (own != nearest) & (own != MISSING) & (nearest != MISSING)
+        right += int((~contradicts.any(axis=1)).sum())
+    return right / len(unit)

@@ -20,6 +20,9 @@ class Stage:
     epochs: int
     blocks: int | None
 
+    def __str__(self) -> str:
+        return f"{self.epochs}:{ALL if self.blocks is None else self.blocks}"
+
     def frozen(self, of: int) -> int:
         """How many of a network's blocks do not learn."""
         return 0 if self.blocks is None else max(0, of - self.blocks)
@@ -99,10 +102,7 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for an identity, MLflow and JSON."""
-        plain = asdict(self)
-        return plain | {
-            "stages": [[stage.epochs, ALL if stage.blocks is None else stage.blocks] for stage in self.stages]
-        }
+        return asdict(self) | {"stages": [str(stage) for stage in self.stages]}
 
 
 def read_stage(text: str) -> Stage:
