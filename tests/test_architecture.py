@@ -22,6 +22,7 @@ ROOMS = [
     {"lookalike"},
     {"checks", "classify", "desk"},
     {"workspace"},
+    {"finetune"},
     {"jobs", "backup", "receive"},
     {"market"},
     {"zoo"},
