@@ -172,6 +172,7 @@ PATHS = [
     "/curate/grid?attribute=color&value=black",
     "/models",
     "/zoo",
+    "/market",
     "/jobs",
     "/nothing",
 ]

@@ -71,6 +71,8 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("POST", "/api/v1/search"): "viewer",
     ("GET", "/look-alikes"): "viewer",
     ("POST", "/look-alikes"): "viewer",
+    ("GET", "/market"): "viewer",
+    ("GET", "/api/v1/market"): "viewer",
     ("GET", "/receive"): "curator",
     ("GET", "/receipts"): "viewer",
     ("POST", "/receipts"): "curator",

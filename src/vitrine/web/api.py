@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, UploadFile
 from pydantic import BaseModel, ConfigDict
 
+from vitrine.errors import NotFound
 from vitrine.web import work
 from vitrine.web.auth import Admin, Viewer
 from vitrine.web.inputs import Key, Word
+from vitrine.web.queries.market import MarketSummary, market
 from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
 from vitrine.web.queries.scorecards import Compared, Models, compare_models, models
@@ -62,6 +64,15 @@ def compare_json(request: Request, person: Viewer, left: Key, right: Key) -> Com
     """`left` as challenger against `right` on common test products."""
     workspace = request.app.state.workspace
     return compare_models(workspace.catalog, request.app.state.scorecards, left, right, workspace.evaluation_rows)
+
+
+@router.get("/market", tags=["market"])
+def market_json(request: Request, person: Viewer) -> MarketSummary:
+    """The marketplace as its last report saw it: models, sellers at risk, routes, segments, history, drift."""
+    found = market(request.app.state.workspace.folder)
+    if found is None:
+        raise NotFound("there is no report of the marketplace yet", hint="vitrine market refresh writes it")
+    return found
 
 
 @router.get("/zoo", tags=["models"])

@@ -14,7 +14,7 @@ from vitrine.web.queries.values import PredictedValue, predicted_values
 
 _LASTING = 20.0
 _PER_SECOND_OF_WORK = 30.0  # where counting takes longer, it is done more seldom: at most a thirtieth of the time
-_NOT_WORTH_KEEPING = 0.05  # seconds in which a count was made
+_NOT_WORTH_KEEPING = 0.2  # seconds in which a count was made
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from vitrine.web import work
 from vitrine.web.auth import Admin, Curator, Viewer
 from vitrine.web.desk_api import family, queue_left
 from vitrine.web.inputs import Key, Share, Word
+from vitrine.web.queries.market import market
 from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
 from vitrine.web.queries.scorecards import compare_models, model, models
@@ -130,6 +131,12 @@ def scorecard_page(request: Request, person: Viewer, model_id: Key) -> Response:
     if not path.exists():
         raise NotFound(f"{known.model_id} has no scorecard yet", hint=f"vitrine evaluate --model {known.model_id}")
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/market")
+def market_page(request: Request, person: Viewer) -> Response:
+    """The marketplace as its last report saw it."""
+    return render(request, "market.html", page=market(request.app.state.workspace.folder))
 
 
 @router.get("/zoo")

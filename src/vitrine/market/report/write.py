@@ -8,6 +8,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from vitrine.errors import NotFound
 from vitrine.learn.report.write import count, figure, percent
 from vitrine.market.report.contents import contents
+from vitrine.market.report.summary import summary, to_json
 from vitrine.records import now
 from vitrine.stores.whole import whole
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write_report(market: "Market") -> Path:
-    """Write `reports/market.html`, whole or not at all; NotFound before anything was trained."""
+    """Write `reports/market.html` and its numbers beside it as JSON; returns the page. NotFound before anything was trained."""
     found = contents(market)
     if not found.sections and found.map is None:
         raise NotFound("there is no champion to report on", hint="vitrine market train churn makes the first one")
@@ -27,6 +28,7 @@ def write_report(market: "Market") -> Path:
     environment.filters |= {"percent": percent, "count": count, "figure": figure}
     html = environment.get_template("market.html").render(page=found, written=now())
     path = market.folder / "reports" / "market.html"
-    with whole(path, hint="free some space and run vitrine market report again") as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    for file, text in ((path.with_suffix(".json"), to_json(summary(found))), (path, html)):
+        with whole(file, hint="free some space and run vitrine market report again") as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return path
