@@ -27,7 +27,6 @@ Floats = NDArray[np.float64]
 
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
-REFUSED = 0.01  # of the photos of learnt brands that are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
 
@@ -62,8 +61,8 @@ class BrandSeen:
 class BrandCheck:
     """At most `alarm.rate` of photos of the ordered brand score below `alarm.level`.
 
-    Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered.
-    A photo less like any labelled one than `familiar` is of no learnt brand.
+    Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered. A
+    photo that would be a mismatch of every learnt brand shows none of them.
     """
 
     attribute: str
@@ -71,23 +70,21 @@ class BrandCheck:
     reference: Rows
     alarm: Bound
     accept: Bound
-    familiar: float
 
     def see(self, predictor: Predictor, vector: Matrix) -> BrandSeen:
         """What the photo with this embedding (1, dim) shows."""
         z = predictor.projection.apply(vector, embedder_id=predictor.projection.embedder_id)
         proba = predictor.probabilities(z)[self.attribute]
         near = nearness(z, self.reference, len(self.brands))
-        best = int(proba[0].argmax())
-        known = near.max() >= self.familiar
-        probabilities = {brand: round(float(p), 4) for brand, p in zip(self.brands, proba[0], strict=True)}
-        return BrandSeen(
-            self.brands[best] if known else None,
-            round(float(min(proba[0, best], 1.0)), 4),
-            probabilities,
-            score(proba, near)[0],
-            z,
-        )
+        return self.judge(proba[0], score(proba, near)[0], z)
+
+    def judge(self, proba: Floats, scores: Floats, z: Matrix) -> BrandSeen:
+        """What a photo with these probabilities and scores (k,) shows."""
+        best = int(proba.argmax())
+        none = self.alarm.level is not None and scores.max() < self.alarm.level
+        probabilities = {brand: round(float(p), 4) for brand, p in zip(self.brands, proba, strict=True)}
+        sure = round(float(min(proba[best], 1.0)), 4)
+        return BrandSeen(None if none else self.brands[best], sure, probabilities, scores, z)
 
     def compare(self, seen: BrandSeen, expected: str) -> Compared:
         """Whether what was seen is the brand that was ordered."""
@@ -130,7 +127,6 @@ class BrandCheck:
             "brands": list(self.brands),
             "alarm": self.alarm.to_json(),
             "accept": self.accept.to_json(),
-            "familiar": self.familiar,
         }
 
     @classmethod
@@ -142,7 +138,7 @@ class BrandCheck:
         except Exception as error:
             raise StorageError(f"{path} cannot be read: {error}") from error
         alarm, accept = Bound.from_json(data["alarm"]), Bound.from_json(data["accept"])
-        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept, float(data["familiar"]))
+        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept)
 
 
 def fit_brand_check(
@@ -169,8 +165,7 @@ def fit_brand_check(
     proven_right, proven_wrong = _right_and_wrong(score(calibrate_proba[drawn], nearness(some.z, train, k)), some.brand)
     alarm = prove(proven_right, levels(right, rate=false_alarms), rate=false_alarms, confidence=confidence)
     accept = prove(-proven_wrong, levels(-wrong, rate=false_matches), rate=false_matches, confidence=confidence)
-    familiar = float(np.quantile(near.max(axis=1), REFUSED)) if len(near) else -1.0
-    return BrandCheck(attribute, tuple(brands), train, alarm, accept, familiar)
+    return BrandCheck(attribute, tuple(brands), train, alarm, accept)
 
 
 def score(proba: Floats, near: Floats) -> Floats:

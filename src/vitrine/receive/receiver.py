@@ -17,8 +17,8 @@ from vitrine.intake.photo import read_photo
 from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import likeness
-from vitrine.receive.receipts import find_sent, record
-from vitrine.receive.verify import UNKNOWN, Compared, Verdict, proven, settle
+from vitrine.receive.receipts import UNKNOWN, find_sent, record
+from vitrine.receive.verify import Compared, Verdict, proven, settle
 from vitrine.records import OrderLine, Receipt, now
 from vitrine.stores import schema
 
