@@ -188,7 +188,7 @@ def answers(
     scores = score(proba, near)
     made = []
     for place, row in enumerate(delivered):
-        seen = check.judge(proba[place], scores[place], z[place : place + 1])
+        seen = check.judge(proba[place], near[place], z[place : place + 1])
         for ordered, wanted in enumerate(check.brands):
             truth = photos.brands[photos.y[row]]
             kind = "right" if truth == wanted else "other" if truth in check.brands else "stranger"

@@ -1,5 +1,6 @@
 """Brand and product checks on made-up vectors: what they answer, what they refuse, and that they keep their rates."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.head import fit_classifier
 from vitrine.receive.bound import Bound
-from vitrine.receive.brand_check import BrandCheck, BrandSeen, Rows, cosines, fit_brand_check, nearness, score
-from vitrine.receive.product_check import ProductCheck, fit_product_check, likeness
+from vitrine.receive.brand_check import BrandCheck, BrandSeen, Rows, cosines, fit_brand_check, nearness
+from vitrine.receive.product_check import ProductCheck, fit_product_check
 from vitrine.receive.verify import Compared, settle
 
 BRANDS = ("alba", "boreal", "corisco")
@@ -44,8 +45,7 @@ class Learnt:
 
     def see(self, rows: Rows) -> list[BrandSeen]:
         proba, near = self.proba(rows), nearness(rows.z, self.check.reference, 3)
-        both = zip(proba, score(proba, near), strict=True)
-        return [self.check.judge(p, s, rows.z[i : i + 1]) for i, (p, s) in enumerate(both)]
+        return [self.check.judge(proba[i], near[i], rows.z[i : i + 1]) for i in range(len(rows.z))]
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +113,12 @@ def test_products_are_told_apart_by_their_photos() -> None:
     blocks = [(0, 32), (32, 64)]
     check = fit_product_check(products, {sku: sku for sku in products}, lambda _: Vectors(made), blocks, **RATES)
     assert check.alarm.n == 150 and check.proven
-    same = likeness(made["p1-0"], np.stack([made["p1-1"], made["p1-2"]]), blocks).max()
-    other = likeness(made["p1-0"], np.stack([made["p2-1"], made["p2-2"]]), blocks).max()
+    same = check.likeness(made["p1-0"], np.stack([made["p1-1"], made["p1-2"]])).max()
+    other = check.likeness(made["p1-0"], np.stack([made["p2-1"], made["p2-2"]])).max()
     assert (check.answer(same), check.answer(other)) == ("match", "mismatch")
-    assert ProductCheck.from_json(check.to_json()) == check
-    nothing = fit_product_check({"a": ["x"]}, {"a": "a"}, lambda _: Vectors({}), blocks, **RATES)
+    again = ProductCheck.from_json(json.loads(json.dumps(check.to_json())))
+    assert again.answer(same) == "match" and np.allclose(again.center, check.center)
+    nothing = fit_product_check({"a": ["x"]}, {"a": "a"}, lambda _: Vectors({"x": np.ones(64)}), blocks, **RATES)
     assert not nothing.proven and nothing.answer(1.0) == "unknown"
 
 
@@ -125,7 +126,7 @@ def test_where_two_proofs_contradict_each_other_nothing_is_known() -> None:
     def bound(level: float) -> Bound:
         return Bound(0.05, 0.95, level, 100, 0, 0.03, 59)
 
-    torn = ProductCheck(bound(0.8), bound(-0.2))
+    torn = ProductCheck(np.zeros(4), ((0, 4),), bound(0.8), bound(-0.2))
     assert [torn.answer(x) for x in (0.1, 0.5, 0.9)] == ["mismatch", "unknown", "match"]
 
 

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
+REFUSED = 0.02  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
 
@@ -62,7 +63,7 @@ class BrandCheck:
     """At most `alarm.rate` of photos of the ordered brand score below `alarm.level`.
 
     Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered. A
-    photo that would be a mismatch of every learnt brand shows none of them.
+    photo less like any labelled one than `familiar` shows none of the learnt brands.
     """
 
     attribute: str
@@ -70,21 +71,21 @@ class BrandCheck:
     reference: Rows
     alarm: Bound
     accept: Bound
+    familiar: float
 
     def see(self, predictor: Predictor, vector: Matrix) -> BrandSeen:
         """What the photo with this embedding (1, dim) shows."""
         z = predictor.projection.apply(vector, embedder_id=predictor.projection.embedder_id)
         proba = predictor.probabilities(z)[self.attribute]
         near = nearness(z, self.reference, len(self.brands))
-        return self.judge(proba[0], score(proba, near)[0], z)
+        return self.judge(proba[0], near[0], z)
 
-    def judge(self, proba: Floats, scores: Floats, z: Matrix) -> BrandSeen:
-        """What a photo with these probabilities and scores (k,) shows."""
+    def judge(self, proba: Floats, near: Floats, z: Matrix) -> BrandSeen:
+        """What a photo with these probabilities (k,) and nearness (k,) shows."""
         best = int(proba.argmax())
-        none = self.alarm.level is not None and scores.max() < self.alarm.level
+        seen = self.brands[best] if near.max() >= self.familiar else None
         probabilities = {brand: round(float(p), 4) for brand, p in zip(self.brands, proba, strict=True)}
-        sure = round(float(min(proba[best], 1.0)), 4)
-        return BrandSeen(None if none else self.brands[best], sure, probabilities, scores, z)
+        return BrandSeen(seen, round(float(min(proba[best], 1.0)), 4), probabilities, score(proba, near), z)
 
     def compare(self, seen: BrandSeen, expected: str) -> Compared:
         """Whether what was seen is the brand that was ordered."""
@@ -127,6 +128,7 @@ class BrandCheck:
             "brands": list(self.brands),
             "alarm": self.alarm.to_json(),
             "accept": self.accept.to_json(),
+            "familiar": self.familiar,
         }
 
     @classmethod
@@ -138,7 +140,7 @@ class BrandCheck:
         except Exception as error:
             raise StorageError(f"{path} cannot be read: {error}") from error
         alarm, accept = Bound.from_json(data["alarm"]), Bound.from_json(data["accept"])
-        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept)
+        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept, float(data["familiar"]))
 
 
 def fit_brand_check(
@@ -162,14 +164,17 @@ def fit_brand_check(
     right, wrong = _right_and_wrong(score(train_proba, near), train.brand)
     drawn = one_per_family(calibrate.sku.tolist(), calibrate.family.tolist(), _SALT)
     some = calibrate.take(drawn)
-    proven_right, proven_wrong = _right_and_wrong(score(calibrate_proba[drawn], nearness(some.z, train, k)), some.brand)
+    near_some = nearness(some.z, train, k)
+    proven_right, proven_wrong = _right_and_wrong(score(calibrate_proba[drawn], near_some), some.brand)
     alarm = prove(proven_right, levels(right, rate=false_alarms), rate=false_alarms, confidence=confidence)
     accept = prove(-proven_wrong, levels(-wrong, rate=false_matches), rate=false_matches, confidence=confidence)
-    return BrandCheck(attribute, tuple(brands), train, alarm, accept)
+    # naming no brand takes matches away and adds none: both proofs hold wherever this level lies
+    familiar = float(np.quantile(near_some.max(axis=1), REFUSED)) if len(some.z) else -1.0
+    return BrandCheck(attribute, tuple(brands), train, alarm, accept, familiar)
 
 
 def score(proba: Floats, near: Floats) -> Floats:
-    """(n, k) scores from probabilities (n, k) and nearness (n, k): higher is more like that brand."""
+    """Scores from probabilities and nearness of the same shape: higher is more like that brand."""
     sure = np.clip(proba, _SURE, 1 - _SURE)
     return np.asarray(np.log(sure) - np.log1p(-sure) + WEIGHT * near)
 
