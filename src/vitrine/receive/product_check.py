@@ -123,7 +123,8 @@ def average_photo(
 def likeness(one: Vectors, others: Vectors, center: Floats, blocks: Sequence[tuple[int, int]]) -> Floats:
     """How much a photo's vector (dim,) is like n others (n, dim), in -1..1: the mean cosine of their blocks.
 
-    Cosines are those of what sets photos apart from the average one, `center` (dim,). Square roots with their sign keep a few large columns from deciding (Perronnin et al. 2010).
+    Cosines are those of what sets photos apart from the average one, `center` (dim,). Square roots with their sign keep
+    a few large columns from deciding (Perronnin et al. 2010).
     """
     total = np.zeros(len(others))
     for start, stop in blocks:
