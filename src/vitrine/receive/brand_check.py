@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
-REFUSED = 0.02  # of the photos of learnt brands are taken for none of them
+REFUSED = 0.01  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
 
