@@ -12,7 +12,7 @@ is held out in turn and delivered as if a known one had been ordered. Writes res
 import argparse
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from vitrine.learn.folds import folds
 from vitrine.learn.head import Fitted, fit_classifier
 from vitrine.learn.kinds import log_loss
 from vitrine.learn.projection import Projection, fit_projection
-from vitrine.receive.brand_check import BrandSeen, Rows, fit_brand_check, nearness, score
+from vitrine.receive.brand_check import Rows, fit_brand_check, nearness, score
 
 SETTINGS: Mapping[str, dict[str, Any]] = {
     "color and shape": {"model": None},
@@ -40,6 +40,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "with center": {"center": 0.7},
     "with center and mirror": {"center": 0.7, "mirror": True},
 }
+RECEIVED = "with center"
 RATES = {"false_alarms": 0.05, "false_matches": 0.05, "confidence": 0.95}
 
 
@@ -66,15 +67,15 @@ class Learnt:
         return self.projection.apply(vectors, embedder_id="benchmark")
 
 
-def load(data: Path, keep: Path) -> Photos:
-    """Ingest the set with the product and embed it under every setting; vectors are kept in `keep`."""
+def load(data: Path, keep: Path, names: Sequence[str]) -> Photos:
+    """Ingest the set with the product and embed it under these settings; vectors are kept in `keep`."""
     weights = data / "weights" / "tf2_mobilenet_v2_1.0_224_ptq.tflite"
     workspace = make("shoe-brands", data, keep / "shoe-brands", weights)
     dataset = workspace.freeze()
     photo_ids = [photos[0] for photos in dataset.table.column("photo_ids").to_pylist()]
     vectors, blocks = {}, {}
-    for name, changes in SETTINGS.items():
-        settings = EmbedderSettings(**{**workspace.settings.embedder.model_dump(), **changes})
+    for name in names:
+        settings = EmbedderSettings(**{**workspace.settings.embedder.model_dump(), **SETTINGS[name]})
         embedder = build(settings, folder=workspace.folder)
         path = keep / f"{embedder.id}.npy"
         if not path.exists():
@@ -187,9 +188,7 @@ def answers(
     scores = score(proba, near)
     made = []
     for place, row in enumerate(delivered):
-        familiar = near[place].max() >= check.familiar
-        brand = check.brands[int(proba[place].argmax())] if familiar else None
-        seen = BrandSeen(brand, float(proba[place].max()), {}, scores[place], z[place : place + 1])
+        seen = check.judge(proba[place], near[place], z[place : place + 1])
         for ordered, wanted in enumerate(check.brands):
             truth = photos.brands[photos.y[row]]
             kind = "right" if truth == wanted else "other" if truth in check.brands else "stranger"
@@ -200,7 +199,7 @@ def answers(
                     "score": float(scores[place, ordered]),
                     "plain": float(proba[place, ordered]),
                     "answer": check.compare(seen, wanted).answer,
-                    "refused": brand is None,
+                    "refused": seen.brand is None,
                 }
             )
     return made
@@ -244,7 +243,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("accuracy", "answers"))
     arguments = parser.parse_args()
     arguments.keep.mkdir(parents=True, exist_ok=True)
-    photos = load(arguments.data, arguments.keep)
+    photos = load(arguments.data, arguments.keep, [RECEIVED] if arguments.only == "answers" else list(SETTINGS))
     families = len(np.unique(photos.family))
     print(f"{len(photos.y)} photos, {families} families, {', '.join(photos.brands)}")
     results: dict[str, Any] = {"n": len(photos.y), "families": families, "repeats": arguments.repeats}
@@ -258,11 +257,11 @@ def main() -> None:
         if arguments.only != "accuracy":
             for held_out in (None, *range(len(photos.brands))):
                 title = "all brands known" if held_out is None else f"{photos.brands[held_out]} held out"
-                made = receive(photos, "with center", arguments.repeats, held_out, arguments.threads)
+                made = receive(photos, RECEIVED, arguments.repeats, held_out, arguments.threads)
                 results[title] = figures(made)
                 show(title, results[title])
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    folder = Path(__file__).parent / "results"
+    folder = Path("results")
     folder.mkdir(exist_ok=True)
     (folder / "brands.json").write_text(json.dumps({"commit": commit, **results}, indent=1), encoding="utf-8")
 

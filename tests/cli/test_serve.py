@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -47,6 +48,30 @@ def test_the_link_of_a_real_server_opens_the_desk_and_ctrl_c_closes_it(folder: P
     lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
     assert {"/open", "/"} <= {line.get("path") for line in lines}
     assert not any("token" in json.dumps(line) for line in lines), "the log keeps no secret"
+
+
+def test_a_server_over_tls_opens_by_a_link_of_https(folder: Path, certificate: tuple[Path, Path]) -> None:
+    cert, key = map(str, certificate)
+    for wrong in (
+        ["--tls-cert", cert],
+        ["--tls-cert", key, "--tls-key", cert],
+        ["--tls-cert", cert, "--tls-key", "/x"],
+    ):
+        refused = vitrine("serve", "--port", "0", "--json", *wrong, folder=folder)
+        assert refused.returncode == 2 and "TLS" in json.loads(refused.stdout)["message"]
+    arguments = ["serve", "--port", "0", "--json", "--tls-cert", cert, "--tls-key", key, "-w", str(folder)]
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    text = ""
+    while not text.rstrip().endswith("}"):
+        text += process.stdout.readline()
+    trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=cert))
+    opener = urllib.request.build_opener(trusted, urllib.request.HTTPCookieProcessor())
+    link = json.loads(text)["url"]
+    assert link.startswith("https://127.0.0.1:")
+    assert "Vitrine" in opener.open(link, timeout=60).read().decode()
+    process.send_signal(2)
+    assert process.wait(timeout=60) in (0, 130)
 
 
 def test_another_address_demands_an_administrator(folder: Path) -> None:

@@ -52,6 +52,8 @@ def _show(report: Any) -> None:
         )
     output.show_table("On the test part", ["attribute", "n", "accuracy", "published", "right among published"], scores)
     output.show_certificates(report.training["certificates"])
+    arrived = [(what, *answers.values()) for what, answers in report.received.items()]
+    output.show_table("Goods receipt: what arrived", ["", "match", "mismatch", "don't know"], arrived)
     model = report.scorecard["model"]
     output.say("\nDrawn pictures prove that the road works, never how accurate it is on yours.")
     output.say(f"One photo to attributes: {report.one_photo_ms:.0f} ms. All of it: {report.seconds:.0f} s.")

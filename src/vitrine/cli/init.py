@@ -13,6 +13,8 @@ from vitrine.intake.propose import Proposal, ProposedAttribute, propose, propose
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
 
+_CENTER = 0.7  # photos in folders are of all kinds: on real shoe brands 0.84 became 0.88 (docs/LOG.md)
+
 
 def init(
     table: Annotated[Path | None, typer.Option("--table", help="Label table: CSV, TSV, JSONL, Parquet, XLSX.")] = None,
@@ -52,6 +54,8 @@ def init(
         )
     if weights is not None:
         changes["embedder"] = propose_network(weights)
+        if folders is not None:
+            changes["embedder"]["center"] = _CENTER
     text = taxonomy.read_text(encoding="utf-8") if taxonomy else taxonomy_toml(attributes, min_rows=10)
     made = create(workspace, text, changes, force=force)
     report = {

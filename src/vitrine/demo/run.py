@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from vitrine.checks.check import Report, check
 from vitrine.demo.catalog import Planted, draw_catalog
+from vitrine.demo.deliveries import Delivery, draw_deliveries
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
@@ -46,6 +47,7 @@ class DemoReport:
     training: dict[str, Any]
     scorecard: dict[str, Any]
     classified: dict[str, Any]
+    received: dict[str, dict[str, int]]
     one_photo_ms: float
     seconds: float
     stages: dict[str, float]
@@ -60,6 +62,7 @@ class DemoReport:
             "certificates": self.training["certificates"],
             "scorecard": self.scorecard,
             "classified": self.classified,
+            "received": self.received,
             "one_photo_ms": self.one_photo_ms,
             "seconds": self.seconds,
             "stages": self.stages,
@@ -125,6 +128,7 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
         training=training,
         scorecard=scorecard,
         classified=asdict(classified),
+        received=receive_deliveries(workspace, draw_deliveries(drawn, products=products, seed=seed)),
         one_photo_ms=_one_photo(workspace, drawn),
         seconds=time.perf_counter() - started,
         stages=_durations(stages, time.perf_counter()),
@@ -132,6 +136,22 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
     text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1, default=str)
     (folder / "demo.json").write_text(text, encoding="utf-8")
     return report
+
+
+def receive_deliveries(workspace: "Workspace", deliveries: Sequence[Delivery]) -> dict[str, dict[str, int]]:
+    """What goods receipt answers where the right product arrived and where another one did: answer → deliveries."""
+    from vitrine.receive.orders import keep_orders, order_line, read_orders
+    from vitrine.receive.receiver import Receiver
+
+    table = deliveries[0].photo.parent.parent / "orders.csv"
+    keep_orders(workspace.catalog, read_orders(read_table(table), place=str(table)), place=str(table))
+    receiver = Receiver(workspace)
+    received = {arrived: dict.fromkeys(("match", "mismatch", "unknown"), 0) for arrived in ("ordered", "another")}
+    for one in deliveries:
+        line = order_line(workspace.catalog, one.line_id)
+        receipt = receiver.receive(one.photo.read_bytes(), line, person="demo")
+        received["ordered" if one.right else "another"][receipt.answer] += 1
+    return received
 
 
 def compare(workspace: "Workspace", planted: Planted, checked: Report) -> list[Found]:

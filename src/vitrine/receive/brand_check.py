@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
-REFUSED = 0.01  # of the photos of learnt brands that are taken for none of them
+REFUSED = 0.01  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
 
@@ -62,8 +62,8 @@ class BrandSeen:
 class BrandCheck:
     """At most `alarm.rate` of photos of the ordered brand score below `alarm.level`.
 
-    Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered.
-    A photo less like any labelled one than `familiar` is of no learnt brand.
+    Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered. A
+    photo less like any labelled one than `familiar` shows none of the learnt brands.
     """
 
     attribute: str
@@ -78,16 +78,14 @@ class BrandCheck:
         z = predictor.projection.apply(vector, embedder_id=predictor.projection.embedder_id)
         proba = predictor.probabilities(z)[self.attribute]
         near = nearness(z, self.reference, len(self.brands))
-        best = int(proba[0].argmax())
-        known = near.max() >= self.familiar
-        probabilities = {brand: round(float(p), 4) for brand, p in zip(self.brands, proba[0], strict=True)}
-        return BrandSeen(
-            self.brands[best] if known else None,
-            round(float(min(proba[0, best], 1.0)), 4),
-            probabilities,
-            score(proba, near)[0],
-            z,
-        )
+        return self.judge(proba[0], near[0], z)
+
+    def judge(self, proba: Floats, near: Floats, z: Matrix) -> BrandSeen:
+        """What a photo with these probabilities (k,) and nearness (k,) shows."""
+        best = int(proba.argmax())
+        seen = self.brands[best] if near.max() >= self.familiar else None
+        probabilities = {brand: round(float(p), 4) for brand, p in zip(self.brands, proba, strict=True)}
+        return BrandSeen(seen, round(float(min(proba[best], 1.0)), 4), probabilities, score(proba, near), z)
 
     def compare(self, seen: BrandSeen, expected: str) -> Compared:
         """Whether what was seen is the brand that was ordered."""
@@ -166,15 +164,17 @@ def fit_brand_check(
     right, wrong = _right_and_wrong(score(train_proba, near), train.brand)
     drawn = one_per_family(calibrate.sku.tolist(), calibrate.family.tolist(), _SALT)
     some = calibrate.take(drawn)
-    proven_right, proven_wrong = _right_and_wrong(score(calibrate_proba[drawn], nearness(some.z, train, k)), some.brand)
+    near_some = nearness(some.z, train, k)
+    proven_right, proven_wrong = _right_and_wrong(score(calibrate_proba[drawn], near_some), some.brand)
     alarm = prove(proven_right, levels(right, rate=false_alarms), rate=false_alarms, confidence=confidence)
     accept = prove(-proven_wrong, levels(-wrong, rate=false_matches), rate=false_matches, confidence=confidence)
-    familiar = float(np.quantile(near.max(axis=1), REFUSED)) if len(near) else -1.0
+    # naming no brand takes matches away and adds none: both proofs hold wherever this level lies
+    familiar = float(np.quantile(near_some.max(axis=1), REFUSED)) if len(some.z) else -1.0
     return BrandCheck(attribute, tuple(brands), train, alarm, accept, familiar)
 
 
 def score(proba: Floats, near: Floats) -> Floats:
-    """(n, k) scores from probabilities (n, k) and nearness (n, k): higher is more like that brand."""
+    """Scores from probabilities and nearness of the same shape: higher is more like that brand."""
     sure = np.clip(proba, _SURE, 1 - _SURE)
     return np.asarray(np.log(sure) - np.log1p(-sure) + WEIGHT * near)
 

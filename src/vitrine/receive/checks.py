@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.model import load_basis
 from vitrine.learn.promote import champion_of
 from vitrine.learn.train import project
@@ -89,7 +90,7 @@ def _product_check(workspace: "Workspace", *, tests: int) -> ProductCheck | None
     placed = sa.select(table.c.sku, table.c.family_id).where(table.c.part != "test")
     members = workspace.catalog.read(placed).to_pylist()
     made = fit_product_check(
-        _every_photo(workspace),
+        photos_to_fuse(workspace.catalog.read(schema.product_photos)),
         {row["sku"]: row["family_id"] for row in members},
         workspace.embed,
         [(block.start, block.stop) for block in workspace.embedder.blocks],
@@ -144,16 +145,6 @@ def _rates(workspace: "Workspace", tests: int) -> dict[str, float]:
         "false_matches": settings.false_matches / tests,
         "confidence": 1 - (1 - settings.confidence) / tests,
     }
-
-
-def _every_photo(workspace: "Workspace") -> dict[str, list[str]]:
-    """sku → all its photo_ids, whatever their view: a phone does not know which side it sees."""
-    table = schema.product_photos
-    query = sa.select(table.c.sku, table.c.photo_id).order_by(table.c.sku, table.c.photo_id)
-    photos: dict[str, list[str]] = {}
-    for row in workspace.catalog.read(query).to_pylist():
-        photos.setdefault(row["sku"], []).append(row["photo_id"])
-    return photos
 
 
 def _drawn(skus: NDArray[np.str_], most: int) -> NDArray[np.intp]:

@@ -113,7 +113,7 @@ def keep_orders(catalog: Catalog, orders: Orders, *, place: str) -> int:
     """Write the lines, replacing those of the same id, and what was put aside; returns how many lines were new."""
     batch, moment = f"in-{uuid4().hex[:12]}", now()
     aside = [
-        Quarantined(place, one.row, one.code, one.sku, one.value[:500], one.reason, batch, moment)
+        Quarantined(place, one.row, one.code, None, one.value[:500], one.reason, batch, moment)
         for one in orders.problems
     ]
     table, quarantine = schema.order_lines, schema.quarantine

@@ -16,7 +16,7 @@ from vitrine.intake.labels import TABLE, current_decisions
 from vitrine.intake.photo import read_photo
 from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
-from vitrine.receive.product_check import likeness
+from vitrine.receive.product_check import ProductCheck
 from vitrine.receive.receipts import UNKNOWN, find_sent, record
 from vitrine.receive.verify import Compared, Verdict, proven, settle
 from vitrine.records import OrderLine, Receipt, now
@@ -105,21 +105,23 @@ class Receiver:
                 brand = checks.brand.compare(seen, expected)
                 promises += proven("brand", checks.brand.alarm, checks.brand.accept)
         references = self._references(line)
-        if references:
-            shown = self._alike(vector, line, references)
-            if checks.product is not None:
-                answer = checks.product.answer(shown["similarity"])
-                product = Compared(answer, {"unknown": "product_unsure"}.get(answer, f"product_{answer}"))
-                promises += proven("product", checks.product.alarm, checks.product.accept)
+        if references and checks.product is not None:
+            shown = self._alike(vector, line, references, checks.product)
+            answer = checks.product.answer(shown["similarity"])
+            product = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
+            promises += proven("product", checks.product.alarm, checks.product.accept)
+        elif references and brand is None:
+            product = Compared(UNKNOWN, "not_proven")
         settled = settle(brand, product)
         return Verdict(
             settled.answer, settled.reason, expected=expected, product=shown, notes=notes, promises=promises, **found
         )
 
-    def _alike(self, vector: NDArray[np.float32], line: OrderLine, references: Sequence[str]) -> dict[str, Any]:
+    def _alike(
+        self, vector: NDArray[np.float32], line: OrderLine, references: Sequence[str], check: ProductCheck
+    ) -> dict[str, Any]:
         """How much a photo is like the photos of the ordered product, the most alike first."""
-        blocks = [(block.start, block.stop) for block in self._workspace.embedder.blocks]
-        alike = likeness(vector[0], self._workspace.embed(references).take(references), blocks)
+        alike = check.likeness(vector[0], self._workspace.embed(references).take(references))
         order = np.argsort(-alike)[:_SHOWN_PHOTOS]
         photos = [{"photo_id": references[i], "similarity": round(float(alike[i]), 4)} for i in order]
         return {"sku": line.sku, "similarity": photos[0]["similarity"], "photos": photos}

@@ -13,6 +13,10 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// on a narrow screen the bar may hide the page that is open
+const open = document.querySelector(".top nav [aria-current]");
+if (open) open.parentElement.scrollLeft = open.offsetLeft - open.parentElement.offsetLeft - 24;
+
 for (const opener of document.querySelectorAll("[data-dialog]")) {
   opener.addEventListener("click", () => document.getElementById(opener.dataset.dialog).showModal());
 }

@@ -147,6 +147,9 @@ const present = (item, answer) => {
   at("notes").textContent = answer ? answer.notes.map((note) => text(`note_${note}`)).join(" ") : "";
   at("evidence").replaceChildren(...(answer ? pictures(answer) : []));
   at("evidence-heading").hidden = !answer?.evidence.length;
+  const beside = answer?.product?.photos[0].photo_id ?? item.line.photo_id;
+  at("beside").hidden = !beside;
+  if (beside) at("beside").querySelector("img").src = `/photos/${beside}/320`;
   at("promise").textContent = (answer?.promises ?? []).map(promised).join(" ");
   for (const button of root.querySelectorAll("[data-action]")) {
     button.setAttribute("aria-pressed", String(answer?.action === button.dataset.action));
