@@ -88,6 +88,7 @@ class AuditSettings(_Section):
 
     first: int = Field(150, ge=1, description="after each certification, and weekly while the answers speak against it")
     weekly: float = Field(20, ge=0, description="in each week after that")
+    sample: int = Field(10, ge=0, description="products at a time of which people are asked all, for certificates")
 
 
 class LookAlikeSettings(_Section):

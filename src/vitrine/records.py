@@ -297,6 +297,14 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """A product that was drawn, by no model's word, for people to say everything about."""
+
+    sku: str
+    drawn_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """A `value` that a head had published when its audit stopped it."""
 

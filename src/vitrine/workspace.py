@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
-from vitrine.desk import audit, draw
+from vitrine.desk import audit, draw, sample
 from vitrine.desk.fill import fill
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.embed.build import build
@@ -75,6 +75,7 @@ class Workspace:
         self.settings = config.load(self.folder)
         self.cleaning = Cleaning(**self.settings.cleaning.model_dump())
         self._taxonomy: tuple[tuple[int, int], taxonomy.Taxonomy] | None = None
+        self._loaded: models.Model | None = None
         self._finder: Finder | None = None
 
     # what it is made of
@@ -295,8 +296,9 @@ class Workspace:
         return report
 
     def ask(self) -> int:
-        """Draw the audits that are due and fill the queue anew; returns how many questions are open."""
+        """Draw audits and the sample that are due and fill the queue anew; returns how many questions are open."""
         draw.draw(self.catalog, self.settings.audit)
+        sample.draw(self.catalog, self.settings.audit.sample)
         return fill(self.catalog, self.taxonomy, self.surroundings)
 
     def audits(self) -> list[audit.AttributeAudit]:
@@ -391,9 +393,13 @@ class Workspace:
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
 
-    @cached_property
+    @property
     def _champion(self) -> models.Model:
-        return self.model()
+        """The champion, loaded once for as long as it is that."""
+        model_id = champion_of(self.catalog)
+        if self._loaded is None or (self._loaded.model_id, self._loaded.taxonomy_id) != (model_id, self.taxonomy.id):
+            self._loaded = self.model(model_id)
+        return self._loaded
 
     # reading
 

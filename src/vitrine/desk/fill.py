@@ -9,6 +9,7 @@ can be helped.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
 import duckdb
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk import audit, journal, queue
+from vitrine.desk import audit, journal, queue, sample
 from vitrine.desk.journal import Pair
 from vitrine.desk.surroundings import NEIGHBORS, Surroundings
 from vitrine.intake.labels import current_labels, table_labels
@@ -31,7 +32,7 @@ from vitrine.taxonomy import Taxonomy
 
 BLIND_SHARE = 0.05
 RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % in a small one
-AUDIT_EVERY = 4
+DRAWN_EVERY = 4
 SURE = 0.9
 CONTRADICTED = 0.2  # of the neighbors agree
 LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
@@ -45,14 +46,13 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
     What is published is asked only where it stands out: a rare value, or a confident answer that `surroundings`
     contradict; what a table says already, only where the prediction says otherwise. What people have decided stays
     decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
-    is left. Audits (see `vitrine.desk.draw`) stand between the others.
+    is left. What chance chose, audits (see `vitrine.desk.draw`) and a fair sample (`vitrine.desk.sample`), stands between.
     """
     predictions, members, labels = _known(catalog, taxonomy)
     questions = rank(predictions, members, labels, surroundings)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
-        audits = audit.waiting(connection, champion_of(catalog))
-        rows = list(_in_line(_between(questions, audits), journal.every_entry(connection)))
+        rows = list(_in_line(_between(questions, _drawn(connection, catalog)), journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
     catalog.note_sizes()
@@ -98,14 +98,21 @@ def spread(questions: Iterable[Question]) -> Iterator[Question]:
         yield from held
 
 
-def _between(questions: Iterable[Question], audits: Sequence[Queued]) -> Iterator[Question]:
-    """Every few questions an audit; a question that is an audit too is asked only as that."""
-    left = deque(asdict(one) for one in audits)
-    audited = {(one.sku, one.attribute) for one in audits}
-    others = (one for one in questions if (one["sku"], one["attribute"]) not in audited)
+def _drawn(connection: sa.Connection, catalog: Catalog) -> list[Queued]:
+    """What chance chose: audits and the fair sample in turn, each question once."""
+    champion = champion_of(catalog)
+    both = zip_longest(audit.waiting(connection, champion), sample.waiting(connection, champion))
+    return list({(one.sku, one.attribute): one for pair in both for one in pair if one}.values())
+
+
+def _between(questions: Iterable[Question], drawn: Sequence[Queued]) -> Iterator[Question]:
+    """Every few questions one that was drawn; a question that was drawn too is asked only as that."""
+    left = deque(asdict(one) for one in drawn)
+    pairs = {(one.sku, one.attribute) for one in drawn}
+    others = (one for one in questions if (one["sku"], one["attribute"]) not in pairs)
     for number, question in enumerate(others, 1):
         yield question
-        if left and number % AUDIT_EVERY == 0:
+        if left and number % DRAWN_EVERY == 0:
             yield left.popleft()
     yield from left
 
@@ -206,7 +213,7 @@ def _in_line(questions: Iterable[Question], entered: Mapping[Pair, list[Decision
             "not_for": not_for,
             "worth": question["worth"],
             "family_size": question["family_size"],
-            "blind": question["reason"] == journal.AUDIT or journal.coin("blind", *pair, BLIND_SHARE),
+            "blind": question["reason"] in (journal.AUDIT, journal.SAMPLE) or journal.coin("blind", *pair, BLIND_SHARE),
         }
     for alive in people.values():
         asked = queue.asked_by_people(alive)

@@ -302,6 +302,13 @@ audits = Table(
     Index("ix_audits_round", "attribute", "model_id"),
 )
 
+samples = Table(
+    "samples",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    _moment("drawn_at"),
+)
+
 recalls = Table(
     "recalls",
     metadata,
