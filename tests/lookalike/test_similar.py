@@ -118,7 +118,7 @@ def test_a_photo_unlike_everything_is_told(trained: Workspace) -> None:
     noise = BytesIO()
     pixels = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     Image.fromarray(pixels).resize((320, 320), Image.Resampling.NEAREST).save(noise, "PNG")
-    assert "nothing here looks like this photo" in " ".join(trained.similar_to_photo(noise.getvalue()).notes)
+    assert "nothing here looks like this" in " ".join(trained.similar_to_photo(noise.getvalue()).notes)
     unseen = jpeg(trained, first_sku(trained, 8))
     assert trained.similar_to_photo(unseen).notes == []
 

@@ -10,9 +10,9 @@ from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.twins import Fingerprint, near
 from vitrine.intake.twins import Index as Fingerprints
 from vitrine.lookalike.index import Index
-from vitrine.lookalike.known import known_values
+from vitrine.lookalike.known import Known, known_values
 from vitrine.lookalike.same_picture import photos_of, same_picture
-from vitrine.lookalike.search import Found, Query, search
+from vitrine.lookalike.search import UNLIKE, Found, Query, search
 from vitrine.lookalike.shelf import Change, PointsOf, Progress, Shelf
 from vitrine.lookalike.space import Described, Vectors
 from vitrine.lookalike.wanted import Wanted
@@ -31,6 +31,7 @@ class Finder:
         self.index = index
         self._catalog = catalog
         self._points_of = points_of
+        self._said = Known(catalog)
         self._lock = RLock()
         self.attribute = self.space.attribute(attribute) if attribute else next(iter(self.space.values), None)
         self._fill()
@@ -52,7 +53,8 @@ class Finder:
             left_out = same_picture(connection, photos_of(connection, sku))
         if sku not in self.shelf.place_of:
             raise NotFound(f"there is no product {sku[:80]!r} with a photo", hint="search for it in the catalog")
-        return self._search(Query(self._described(sku), self._known(sku), [sku, *left_out]), wanted)
+        found = self._search(Query(self._described(sku), self._known(sku), [sku, *left_out]), wanted)
+        return Found(found.products, [note for note in found.notes if note != UNLIKE])
 
     def of_photo(self, photo: Photo, vector: Vectors, wanted: Wanted) -> Found:
         """Look-alikes of a new photo with its vector (1, dim), without products that show this very picture.
@@ -73,8 +75,7 @@ class Finder:
             with self._catalog.reading() as connection:
                 left_out += same_picture(connection, copies)
             found = self._search(Query(described, left_out=left_out), wanted)
-        notes = [*found.notes, *([] if wanted.filters or wanted.steering else self._unlike(found))]
-        return Found(found.products, notes, sorted(set(left_out)))
+        return Found(found.products, found.notes, sorted(set(left_out)))
 
     def _fill(self) -> None:
         """Let the index hold what the shelf holds; one in a database may do so already."""
@@ -85,20 +86,13 @@ class Finder:
 
     def _search(self, query: Query, wanted: Wanted) -> Found:
         attribute = self.space.attribute(wanted.attribute) if wanted.attribute else self.attribute
-        return search(self._catalog, self.shelf, self.index, query, wanted, attribute=attribute)
+        return search(self._catalog, self.shelf, self.index, self._said, query, wanted, attribute=attribute)
 
     def _described(self, sku: str) -> Described:
         return self.shelf.described(self.shelf.places([sku]))
 
     def _known(self, sku: str) -> dict[str, str]:
         return {name: value for (_, name), value in known_values(self._catalog, skus=[sku]).items()}
-
-    def _unlike(self, found: Found) -> list[str]:
-        """What to say of a photo whose nearest product is farther than nearly every product's is."""
-        nearest = max((one.similarity for one in found.products), default=1.0)
-        if nearest >= self.space.metric.unlike:
-            return []
-        return ["nothing here looks like this photo: 99 of 100 products have a nearer look-alike"]
 
     def _copies(self, photo: Photo, photo_ids: list[str]) -> list[str]:
         """Those of the photos found that are this picture again, cropped or encoded anew."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vitrine.errors import InputError
 from vitrine.lookalike.index import Mask
-from vitrine.lookalike.known import known_values
+from vitrine.lookalike.known import Known
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.steer import Steering
 from vitrine.stores import schema
@@ -63,21 +63,23 @@ class Filters:
             and (not self.in_stock or (stock or 0) > 0)
         )
 
-    def allowed(self, catalog: Catalog, shelf: Shelf) -> Mask:
+    def allowed(self, catalog: Catalog, shelf: Shelf, known: Known) -> Mask:
         """One flag a place: which products may be found."""
         mask = shelf.there.copy()
         if self.brand is not None or self.at_least is not None or self.at_most is not None or self.in_stock:
             mask &= self._by_columns(catalog, shelf)
         for name, value in self.values.items():
-            mask &= _with_value(catalog, shelf, name, value)
+            mask &= _with_value(shelf, known, name, value)
         return mask
 
     def _by_columns(self, catalog: Catalog, shelf: Shelf) -> Mask:
         """By a query, so that a price that has just changed counts."""
         products, places = schema.products, schema.places
         query = sa.select(places.c.place).join_from(places, products, places.c.sku == products.c.sku)
-        if self.brand is not None:
-            query = query.where(sa.func.lower(products.c.brand) == self.brand.lower())
+        if self.brand is not None:  # compared here: SQLite knows no case beyond ASCII
+            brands = catalog.read(sa.select(products.c.brand).distinct()).column("brand").to_pylist()
+            same = [brand for brand in brands if brand and brand.casefold() == self.brand.casefold()]
+            query = query.where(products.c.brand.in_(same))
         if self.at_least is not None:
             query = query.where(products.c.price >= self.at_least)
         if self.at_most is not None:
@@ -107,11 +109,11 @@ class Wanted:
             raise InputError(f"diversity {self.diversity:g} is not between 0 and 1", hint="0 is off, 0.5 is a lot")
 
 
-def _with_value(catalog: Catalog, shelf: Shelf, name: str, value: str) -> Mask:
+def _with_value(shelf: Shelf, known: Known, name: str, value: str) -> Mask:
     """What is known to have the value, and what is predicted to and not known otherwise."""
     wanted = shelf.space.value(name, value)
     mask: NDArray[np.bool_] = shelf.points[:, shelf.space.blocks[name]].argmax(axis=1) == wanted
-    for (sku, _), known in known_values(catalog, attribute=name).items():
+    for sku, said in known.of_attribute(name).items():
         if sku in shelf.place_of:
-            mask[shelf.place_of[sku]] = known == value
+            mask[shelf.place_of[sku]] = said == value
     return mask
