@@ -234,11 +234,30 @@ def test_a_file_of_another_space_is_not_used(trained: Workspace) -> None:
     assert Workspace(trained.folder).similar(sku).products == expected.products
 
 
-def test_before_there_is_a_model_looks_alone_are_searched(tmp_path: Path, drawn: tuple[Path, Planted]) -> None:
-    from conftest import make_workspace
-
-    workspace = make_workspace(tmp_path / "new", drawn[0])
-    found = workspace.similar(first_sku(workspace))
+def test_before_there_is_a_champion_looks_alone_are_searched(trained: Workspace) -> None:
+    with trained.catalog.transaction() as connection:
+        connection.execute(sa.delete(schema.promotions))
+    found = trained.similar(first_sku(trained))
     assert len(found.products) == 10 and found.products[0].probability is None and found.products[0].why.same == []
     with pytest.raises(InputError, match="know no attribute"):
-        workspace.similar(first_sku(workspace), Wanted(steering=Steering.read(keep=["heel"])))
+        trained.similar(first_sku(trained), Wanted(steering=Steering.read(keep=["heel"])))
+
+
+def test_the_measurement_reads_test_alone_and_counts_it(trained: Workspace) -> None:
+    report = trained.evaluate_look_alikes(attributes=["category", "color"], change="color")
+    assert trained.catalog.count(schema.test_uses) == 1
+    assert report["fine"] == ["category", "color"] and report["collapsed"] is None
+    for gallery in ("everything", "unseen"):
+        one = report[gallery]
+        assert 0 < one["queries"] < one["searched"] <= 420
+        for figure in (one["attributes"]["category"]["recall@1"], one["fine"]["recall@5"], one["steered"]["recall@1"]):
+            low, high = figure["interval"]
+            assert low <= figure["learned"] <= high
+            assert figure["gain"] == pytest.approx(figure["learned"] - figure["plain"])
+        assert one["fine"]["recall@1"]["learned"] <= one["attributes"]["color"]["recall@1"]["learned"]
+        assert one["steered"]["recall@1"]["learned"] > one["steered"]["recall@1"]["plain"] + 0.1
+        assert 0 < one["coverage"]["learned"] <= 1
+    with pytest.raises(InputError, match="not among"):
+        trained.evaluate_look_alikes(attributes=["category"], change="color")
+    with pytest.raises(InputError, match="'nope'"):
+        trained.evaluate_look_alikes(attributes=["nope"])

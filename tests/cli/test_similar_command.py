@@ -1,0 +1,66 @@
+"""`vitrine similar` and `vitrine lookalike` as a person or a script calls them: JSON on stdout, notes on stderr, exits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from vitrine.cli.main import run
+from vitrine.demo.catalog import Planted
+from vitrine.workspace import Workspace
+
+
+@pytest.fixture
+def call(trained: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command in the trained workspace; gives its exit status, stdout and stderr."""
+    trained.catalog.close()
+
+    def command(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["vitrine", *words, "--workspace", str(trained.folder)])
+        try:
+            run()
+            status = 0
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return command
+
+
+def test_a_product_and_a_photo_are_answered_as_json(call: Any, drawn: tuple[Path, Planted]) -> None:
+    status, out, _ = call("similar", "F000007", "--k", "3", "--json")
+    found = json.loads(out)
+    assert status == 0 and len(found) == 3
+    assert {"sku", "similarity", "probability", "why", "name", "price"} <= set(found[0])
+    photo = sorted((drawn[0] / "photos").glob("F000007*.jpg"))[0]
+    status, out, err = call("similar", str(photo), "--k", "3", "--keep", "heel", "--change", "color=red", "--json")
+    assert status == 0 and len(json.loads(out)) == 3 and "F000007" in err, "the product itself is told and left out"
+
+
+def test_what_cannot_be_done_is_told_with_its_exit_status(call: Any, tmp_path: Path) -> None:
+    text = tmp_path / "a.jpg"
+    text.write_text("no photo")
+    blank = tmp_path / "b.png"
+    Image.new("RGB", (200, 200), "white").save(blank)
+    for words, seen in [
+        (["nope"], "'nope'"),
+        (["missing.jpg"], "no file and no product missing.jpg"),
+        ([str(text)], "photo"),
+        ([str(blank)], "shows nothing"),
+        (["F000007", "--keep", "heal"], "'heal'"),
+        (["F000007", "--only", "heel"], "no filter"),
+        (["F000007", "--k", "0"], "0 look-alikes"),
+    ]:
+        status, out, err = call("similar", *words, "--json")
+        assert status == 2 and seen in json.loads(out)["message"] and "hint:" in err, words
+
+
+def test_the_shelf_is_built_ahead_and_measured(call: Any) -> None:
+    status, out, _ = call("lookalike", "build", "--json")
+    built = json.loads(out)
+    assert status == 0 and built["products"] == built["put"] > 400 and built["collapsed"] is None
+    status, out, _ = call("lookalike", "evaluate", "--attribute", "category", "--attribute", "color", "--json")
+    assert status == 0 and json.loads(out)["everything"]["steered"]["change"] == "color"
