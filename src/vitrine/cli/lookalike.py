@@ -19,13 +19,11 @@ def build(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     A search does the same by itself; do it ahead where a catalog is large or has a new champion.
     """
     import vitrine
-    from vitrine.lookalike.collapse import collapsed
 
     opened = vitrine.open(workspace)
     with output.progress("look") as update:
         finder = opened.finder
         change = finder.refresh(on_progress=update)
-    alarm = collapsed(opened.some_vectors())
     report = {
         "space": finder.space.id,
         "model": finder.space.model_id,
@@ -33,14 +31,14 @@ def build(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
         "put": len(change.put),
         "removed": len(change.removed),
         "attributes": list(finder.space.values),
-        "collapsed": alarm,
+        "collapsed": finder.alarm,
     }
     if as_json:
         output.show_json(report)
     else:
         output.say(f"{report['products']:,} products on the shelf of {report['space']}")
-    if alarm:
-        raise Refused(alarm, hint="check [embedder] output: a softmax is no embedding; vitrine config show")
+    if finder.alarm:
+        raise Refused(finder.alarm, hint="check [embedder] output: a softmax is no embedding; vitrine config show")
 
 
 @lookalike.command()

@@ -24,12 +24,25 @@ from vitrine.stores.catalog import Catalog
 class Finder:
     """A shelf and an index over it that follow the catalog; threads may search at once."""
 
-    def __init__(self, catalog: Catalog, shelf: Shelf, index: Index, points_of: PointsOf, *, attribute: str) -> None:
-        """`attribute` is what probabilities speak of where a search does not say; empty: the first that was learnt."""
+    def __init__(
+        self,
+        catalog: Catalog,
+        shelf: Shelf,
+        index: Index,
+        points_of: PointsOf,
+        *,
+        attribute: str = "",
+        alarm: str | None = None,
+    ) -> None:
+        """`attribute` is what probabilities speak of where a search does not say; empty: the first that was learnt.
+
+        An `alarm` (see `vitrine.lookalike.collapse`) is told with every answer.
+        """
         self.shelf = shelf
         self.space = shelf.space
         self.index = index
         self._catalog = catalog
+        self.alarm = alarm
         self._points_of = points_of
         self._said = Known(catalog)
         self._lock = RLock()
@@ -86,7 +99,8 @@ class Finder:
 
     def _search(self, query: Query, wanted: Wanted) -> Found:
         attribute = self.space.attribute(wanted.attribute) if wanted.attribute else self.attribute
-        return search(self._catalog, self.shelf, self.index, self._said, query, wanted, attribute=attribute)
+        found = search(self._catalog, self.shelf, self.index, self._said, query, wanted, attribute=attribute)
+        return Found(found.products, [*([self.alarm] if self.alarm else []), *found.notes])
 
     def _described(self, sku: str) -> Described:
         return self.shelf.described(self.shelf.places([sku]))
