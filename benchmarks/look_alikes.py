@@ -73,7 +73,7 @@ def plain_faiss(points: Points) -> Search:
     index = faiss.index_factory(points.shape[1], f"IVF{ivf.lists_for(len(points))},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.train(points[:: -(-len(points) // ivf.MOST_LEARNT_FROM)])
     index.add(points)
-    index.nprobe = ivf.LISTS_LOOKED_INTO
+    index.nprobe = ivf.lists_looked_into(ivf.lists_for(len(points)))
     return lambda queries, count: index.search(queries, count)[1]
 
 
@@ -148,10 +148,12 @@ def measure(build: Callable[[Points], Search], count: int, columns: int) -> dict
     held = resident()
     search(queries[:5], COUNT)
     times, found = [], []
+    cpu = time.process_time()
     for query in queries:
         begun = time.perf_counter()
         found.append(search(query[None], COUNT)[0])
         times.append(time.perf_counter() - begun)
+    cpu_ms = 1000 * (time.process_time() - cpu) / len(queries)
     recall = (
         np.mean([len(set(row.tolist()) & set(own.tolist())) for row, own in zip(found, truth, strict=True)]) / COUNT
     )
@@ -159,6 +161,7 @@ def measure(build: Callable[[Points], Search], count: int, columns: int) -> dict
         "qps": 1 / float(np.mean(times)),
         "p50_ms": 1000 * float(np.quantile(times, 0.5)),
         "p95_ms": 1000 * float(np.quantile(times, 0.95)),
+        "cpu_ms": cpu_ms,
         "build_s": built,
         "build_cpu_s": built_cpu,
         "memory_mb": held - before,
