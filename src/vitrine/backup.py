@@ -36,7 +36,7 @@ from vitrine.workspace import Workspace
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _LEFT_OUT = ("sessions", "leases", "places")
-_FOLDERS = ("models", "datasets", "evaluations", "mlflow")
+_FOLDERS = ("models", "networks", "datasets", "evaluations", "mlflow")
 _TRACKING = ".vitrine/mlflow.sqlite"
 _LOOKED_FOR = 200
 _ROWS_AT_ONCE = 20_000

@@ -66,6 +66,9 @@ class EmbedderSettings(_Section):
     mean: tuple[float, float, float] | None = Field(None, description="channel means subtracted (0..255 scale)")
     std: tuple[float, float, float] | None = Field(None, description="channel deviations divided by (0..255 scale)")
     mirror: bool = Field(False, description="average with the mirrored photo, at twice the cost")
+    center: float | None = Field(
+        None, gt=0.2, lt=1.0, description="look at this share of the middle as well, e.g. 0.7, at twice the cost"
+    )
     precision: Literal["f32", "bf16"] = Field("f32", description="arithmetic of the network, part of its identity")
 
 
@@ -101,6 +104,15 @@ class LookAlikeSettings(_Section):
     attribute: str = Field("", description="what a probability speaks of; empty = the first attribute learnt")
 
 
+class ReceiveSettings(_Section):
+    """What a photo of a delivery is held against, and how often the answer may be wrong."""
+
+    brand: str = Field("brand", description="the attribute that says a product's brand")
+    false_alarms: float = Field(0.05, gt=0.0, lt=0.5, description="matching deliveries called a mismatch, at most")
+    false_matches: float = Field(0.05, gt=0.0, lt=0.5, description="other brands or products called a match, at most")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence with which both are proven")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -119,6 +131,7 @@ class Settings(BaseSettings):
     learn: LearnSettings = LearnSettings()
     audit: AuditSettings = AuditSettings()
     lookalike: LookAlikeSettings = LookAlikeSettings()
+    receive: ReceiveSettings = ReceiveSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -207,6 +220,7 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("learn", LearnSettings),
         ("audit", AuditSettings),
         ("lookalike", LookAlikeSettings),
+        ("receive", ReceiveSettings),
     ]
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from vitrine.desk.change_taxonomy import history
 from vitrine.desk.journal import DECIDED
 from vitrine.errors import NotFound, Refused
+from vitrine.finetune.card import check_unseen
 from vitrine.intake.labels import current_decisions
 from vitrine.intake.retell import tell_answers
 from vitrine.learn.certify import Certificate
@@ -41,6 +42,7 @@ def run_training(
     from vitrine.tracking import CHALLENGER, CHAMPION
 
     dataset = workspace.freeze()
+    check_unseen(dataset, workspace.settings.embedder.sha256, workspace.data / "networks")
     take = workspace.take(dataset, on_progress=on_embed)
     trained = train(
         dataset,

@@ -5,7 +5,7 @@ The truth about champions lives in the catalog; MLflow's aliases mirror it for t
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Before mlflow is imported: nothing about a user's work leaves the machine.
@@ -41,9 +41,13 @@ class Tracker:
         *,
         parameters: Mapping[str, object],
         metrics: Mapping[str, float],
+        history: Sequence[Mapping[str, float]] = (),
         folder: Path | None = None,
     ) -> str:
-        """Record a finished run with its files; returns the run id. StorageError when the store cannot be used."""
+        """Record a finished run with its files; returns the run id. StorageError when the store cannot be used.
+
+        `history` holds what was measured in step 1, 2 …, for the curves.
+        """
         try:
             run = self._client.create_run(self._experiment_id(), run_name=name)
             run_id: str = run.info.run_id
@@ -51,6 +55,9 @@ class Tracker:
             shown = [Param(key, str(value)[:500]) for key, value in parameters.items()]
             measured = [Metric(key, float(value), moment, 0) for key, value in metrics.items() if value == value]
             self._client.log_batch(run_id, metrics=measured, params=shown)
+            for step, figures in enumerate(history, 1):
+                curve = [Metric(key, float(value), moment, step) for key, value in figures.items() if value == value]
+                self._client.log_batch(run_id, metrics=curve)
             if folder is not None:
                 self._client.log_artifacts(run_id, str(folder))
             self._client.set_terminated(run_id)

@@ -173,6 +173,7 @@ PATHS = [
     "/curate/grid?attribute=color&value=black",
     "/look-alikes",
     "/models",
+    "/zoo",
     "/jobs",
     "/nothing",
 ]

@@ -13,16 +13,19 @@ from vitrine.cli import (
     decisions,
     demo,
     desk,
+    finetune,
     ingest,
     init,
     learn,
     lookalike,
     market,
     output,
+    receive,
     serve,
     similar,
     taxonomy,
     users,
+    zoo,
 )
 from vitrine.errors import VitrineError
 
@@ -49,8 +52,11 @@ for command in (
     classify.classify,
     similar.similar,
     desk.audit,
+    finetune.finetune,
     backup.backup,
     backup.restore,
+    receive.receive,
+    receive.orders,
     serve.serve,
     configure.doctor,
 ):
@@ -59,8 +65,10 @@ app.add_typer(configure.config, name="config")
 app.add_typer(lookalike.lookalike, name="lookalike")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
+app.add_typer(receive.receipts, name="receipts")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
+app.add_typer(zoo.zoo, name="zoo")
 
 
 @app.callback(invoke_without_command=True)

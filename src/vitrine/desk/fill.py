@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk import audit, journal, queue, sample
+from vitrine.desk import audit, deliveries, journal, queue, sample
 from vitrine.desk.journal import Pair
 from vitrine.desk.surroundings import NEIGHBORS, Surroundings
 from vitrine.intake.labels import current_labels, table_labels
@@ -52,7 +52,11 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
     questions = rank(predictions, members, labels, surroundings)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
-        rows = list(_in_line(_between(questions, _drawn(connection, catalog)), journal.every_entry(connection)))
+        champion = champion_of(catalog)
+        drawn = _drawn(connection, champion)
+        delivered = deliveries.questions(connection, taxonomy, champion)
+        asked = _delivered_first(delivered, _between(questions, drawn), drawn)
+        rows = list(_in_line(asked, journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
     catalog.note_sizes()
@@ -98,9 +102,8 @@ def spread(questions: Iterable[Question]) -> Iterator[Question]:
         yield from held
 
 
-def _drawn(connection: sa.Connection, catalog: Catalog) -> list[Queued]:
+def _drawn(connection: sa.Connection, champion: str | None) -> list[Queued]:
     """What chance chose: audits and the fair sample in turn, each question once."""
-    champion = champion_of(catalog)
     both = zip_longest(audit.waiting(connection, champion), sample.waiting(connection, champion))
     return list({(one.sku, one.attribute): one for pair in both for one in pair if one}.values())
 
@@ -115,6 +118,16 @@ def _between(questions: Iterable[Question], drawn: Sequence[Queued]) -> Iterator
         if left and number % DRAWN_EVERY == 0:
             yield left.popleft()
     yield from left
+
+
+def _delivered_first(
+    delivered: Iterable[Question], others: Iterable[Question], drawn: Sequence[Queued]
+) -> Iterator[Question]:
+    """What deliveries ask, then the rest; what was drawn stays that, because its answer is counted."""
+    counted = {(one.sku, one.attribute) for one in drawn}
+    first = {pair: one for one in delivered if (pair := (one["sku"], one["attribute"])) not in counted}
+    yield from first.values()
+    yield from (one for one in others if (one["sku"], one["attribute"]) not in first)
 
 
 def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:

@@ -15,6 +15,7 @@ from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
 from vitrine.web.queries.scorecards import compare_models, model, models
 from vitrine.web.queries.search import Filters, search
+from vitrine.web.queries.zoo import zoo
 from vitrine.web.render import render
 
 router = APIRouter(include_in_schema=False)
@@ -129,6 +130,12 @@ def scorecard_page(request: Request, person: Viewer, model_id: Key) -> Response:
     if not path.exists():
         raise NotFound(f"{known.model_id} has no scorecard yet", hint=f"vitrine evaluate --model {known.model_id}")
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/zoo")
+def zoo_page(request: Request, person: Viewer) -> Response:
+    """What small networks reach on Fashion-MNIST."""
+    return render(request, "zoo.html", page=zoo())
 
 
 @router.get("/jobs")

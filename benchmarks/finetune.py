@@ -1,0 +1,306 @@
+"""Fine-tuning on the real photos: accuracy against the frozen start, and photos a second against a plain torch loop.
+
+    python benchmarks/finetune.py accuracy --data ../shared/data --splits 2
+    python benchmarks/finetune.py throughput --data ../shared/data
+
+Accuracy: each split re-draws which families are train, calibrate and test; a network is fine-tuned on the train part alone,
+then heads are trained on its vectors beside color-shape (and on its vectors alone) exactly as on the frozen start's, and all
+are judged on the same test rows. The difference has a 95 % interval by paired bootstrap over test families.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from real_photos import dataset_of, make, own_parts
+from vitrine.config import EmbedderSettings
+from vitrine.embed.build import build
+from vitrine.embed.embeddings import Embeddings, embed_missing
+from vitrine.finetune.export import export
+from vitrine.finetune.fit import Fitted
+from vitrine.finetune.job import Prepared, embedder_settings, finish, prepare
+from vitrine.finetune.network import Network
+from vitrine.finetune.optimize import optimization
+from vitrine.finetune.recipe import Recipe, read_stage
+from vitrine.finetune.start import open_start
+from vitrine.finetune.task import LearnAttributes
+from vitrine.learn.dataset import Dataset
+from vitrine.learn.evaluate import evaluate
+from vitrine.learn.fuse import fuse
+from vitrine.learn.train import train
+from vitrine.stores import schema
+from vitrine.training.memory import keep_memory
+from vitrine.workspace import Workspace
+
+START = "weights/mobilenet_v2_1.0_224_dequant_fp16.npz"
+FROZEN = "weights/tf2_mobilenet_v2_1.0_224_ptq.tflite"
+Vectors = NDArray[np.float32]
+
+
+class Parts:
+    """The vectors of several embedders side by side, each block of length one, as `Composite` makes them.
+
+    Kept apart on disk, so that color-shape is computed once for all networks.
+    """
+
+    def __init__(self, workspace: Workspace, settings: list[EmbedderSettings]) -> None:
+        self._stores: list[tuple[Embeddings, Any]] = []
+        photo_ids = sorted({one for row in workspace.freeze().table.column("photo_ids").to_pylist() for one in row})
+        for one in settings:
+            embedder = build(one, folder=workspace.folder)
+            embedding_id = f"{embedder.id}+{workspace.cleaning.contract_id}"
+            store = Embeddings(workspace.data / "embeddings", embedding_id, embedder.dim)
+            embed_missing(photo_ids, workspace.pixels, embedder, store)
+            self._stores.append((store, embedder))
+        self.id = "+".join(store.embedder_id for store, _ in self._stores)
+        self.blocks: list[tuple[int, int]] = []
+        for _, embedder in self._stores:
+            begin = self.blocks[-1][1] if self.blocks else 0
+            self.blocks += [(begin + block.start, begin + block.stop) for block in embedder.blocks]
+
+    def take(self, photo_ids: Any) -> Vectors:
+        vectors = np.concatenate([store.take(photo_ids) for store, _ in self._stores], axis=1)
+        if len(self.blocks) > 1:
+            for begin, end in self.blocks:
+                lengths = np.linalg.norm(vectors[:, begin:end], axis=1, keepdims=True)
+                vectors[:, begin:end] /= np.maximum(lengths, 1e-12)
+        return vectors
+
+
+def judged(workspace: Workspace, dataset: Dataset, parts: Parts) -> tuple[dict[str, Any], pa.Table]:
+    """Heads learnt on train, certified on calibrate, judged on test: the attributes' scores and the rows behind them."""
+    photos_of = dataset.table.column("photo_ids").to_pylist()
+
+    def take(rows: NDArray[np.intp]) -> Vectors:
+        return fuse([photos_of[row] for row in rows], parts)
+
+    learn = workspace.settings.learn
+    trained = train(dataset, workspace.taxonomy, take, embedder_id=parts.id, blocks=parts.blocks, settings=learn)
+    evaluation = evaluate(trained.model, dataset, take, test_uses=0, leak_tax={})
+    return evaluation.scorecard["attributes"], evaluation.rows
+
+
+def gain(rows: pa.Table, against: pa.Table, attribute: str) -> dict[str, float]:
+    """Accuracy minus the other's on the rows that both can answer, with a 95 % interval over families."""
+    first, second = ({row["sku"]: row for row in table.to_pylist() if row["attribute"] == attribute and row["learnable"]}
+                     for table in (rows, against))  # fmt: skip
+    skus = sorted(set(first) & set(second))
+    change = np.array([float(first[s]["value"] == first[s]["label"]) - float(second[s]["value"] == second[s]["label"])
+                       for s in skus])  # fmt: skip
+    _, family = np.unique([first[s]["family_id"] for s in skus], return_inverse=True)
+    sums, sizes = np.bincount(family, change), np.bincount(family)
+    random = np.random.default_rng(0)
+    draws = random.integers(len(sums), size=(2_000, len(sums)))
+    means = sums[draws].sum(1) / sizes[draws].sum(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"n": len(skus), "gain": float(change.mean()), "low": float(low), "high": float(high)}
+
+
+def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Per split and attribute: the frozen file, the start before and after fine-tuning; alone and with color-shape."""
+    workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
+    start = str(arguments.data / START)
+    before = workspace.folder / "start.onnx"
+    if not before.exists():
+        export(open_start(start).backbone, before)
+    found = []
+    for number in range(arguments.first, arguments.first + arguments.splits):
+        dataset = dataset_of(workspace, f"split-{number}")
+        if arguments.set == "clothing":
+            dataset = own_parts(dataset)
+        began = time.perf_counter()
+        prepared, fitted = tuned(workspace, dataset, start, arguments)
+        seconds = time.perf_counter() - began
+        report = finish(prepared, arguments.recipe, fitted, use=False)
+        known = {
+            "int8 file": workspace.settings.embedder.model_dump(),
+            "start": embedder_settings(before, workspace.folder),
+        }
+        networks = {name: known[name] | {"color_shape": False} for name in arguments.against}
+        networks["fine-tuned"] = report["embedder"] | {"color_shape": False}
+        split: dict[str, Any] = {
+            "split": number,
+            "seconds": seconds,
+            "epochs": report["epochs"],
+            "score": report["score"],
+        }
+        answers = {}
+        for name, settings in networks.items():
+            for beside in arguments.beside:
+                chosen = [EmbedderSettings(**settings)] + [EmbedderSettings()] * (beside == "color-shape")
+                scores, answers[name, beside] = judged(workspace, dataset, Parts(workspace, chosen))
+                split[f"{name}, {beside}"] = {
+                    attribute: {k: score[k] for k in ("n", "accuracy", "macro_f1", "coverage", "published_accuracy")}
+                    for attribute, score in scores.items()
+                }
+                shown = ", ".join(f"{attribute} {score['accuracy']:.4f}" for attribute, score in scores.items())
+                print(f"split {number}: {name}, {beside}: {shown}", flush=True)
+        for beside in arguments.beside:
+            for other in arguments.against:
+                gains = {
+                    a: gain(answers["fine-tuned", beside], answers[other, beside], a) for a in report["attributes"]
+                }
+                split[f"gain over {other}, {beside}"] = gains
+                for attribute, one in gains.items():
+                    print(f"  {beside}: over {other}: {attribute:<18} {100 * one['gain']:+.2f} points "
+                          f"({100 * one['low']:+.2f} to {100 * one['high']:+.2f}), n = {one['n']}", flush=True)  # fmt: skip
+        found.append(split)
+    return {"set": arguments.set, "recipe": arguments.recipe.as_dict(), "splits": found}
+
+
+def tuned(workspace: Workspace, dataset: Dataset, start: str, arguments: argparse.Namespace) -> tuple[Prepared, Fitted]:
+    prepared = prepare(workspace, dataset, start, arguments.recipe)
+
+    def say(training: Any) -> None:
+        last = training.history[-1]
+        figures = {name: round(value, 4) for name, value in last.figures.items()}
+        print(
+            f"epoch {last.epoch}: loss {last.loss:.3f}, score {last.score:.4f}, {last.seconds:.0f} s {figures}",
+            flush=True,
+        )
+
+    return prepared, prepared.fit(arguments.recipe, on_epoch=say)
+
+
+class Files(TorchDataset):  # type: ignore[type-arg]
+    """What a course would write: open the file, crop, mirror and normalize with Pillow and numpy, one photo at a time."""
+
+    def __init__(self, paths: list[Path], targets: NDArray[np.int64], size: int) -> None:
+        self.paths, self.targets, self.size = paths, targets, size
+        self.random = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        picture = Image.open(self.paths[index]).convert("RGB")
+        share = self.random.uniform(0.5, 1.0) ** 0.5
+        width, height = picture.width * share, picture.height * share
+        left, top = self.random.uniform(0, picture.width - width), self.random.uniform(0, picture.height - height)
+        box = (left, top, left + width, top + height)
+        picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR, box=box)
+        if self.random.uniform() < 0.5:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        pixels = torch.from_numpy(np.asarray(picture, np.float32) / 127.5 - 1).permute(2, 0, 1)
+        return pixels, torch.from_numpy(self.targets[index])
+
+
+def plain_epoch(prepared: Prepared, recipe: Recipe, paths: list[Path], photos: int) -> Iterator[None]:
+    """Batches of the plain loop: DataLoader with worker processes, float32, every block in every step."""
+    backbone = open_start(prepared.start).backbone.train()
+    heads = torch.nn.ModuleList(torch.nn.Linear(backbone.dim, len(values)) for values in prepared.rows.values.values())
+    optimizer = torch.optim.AdamW([*backbone.parameters(), *heads.parameters()], lr=1e-4)
+    rows = np.arange(photos) % len(prepared.rows)
+    files = Files([paths[prepared.rows.photo[row]] for row in rows], prepared.rows.targets[rows], backbone.size)
+    for pixels, targets in DataLoader(files, batch_size=recipe.batch, shuffle=True, num_workers=2):
+        optimizer.zero_grad()
+        embeddings = backbone(pixels)
+        losses = [torch.nn.functional.cross_entropy(head(embeddings), targets[:, number], ignore_index=-1)
+                  for number, head in enumerate(heads)]  # fmt: skip
+        torch.stack(losses).nanmean().backward()
+        optimizer.step()
+        yield
+
+
+def our_epoch(prepared: Prepared, recipe: Recipe, blocks: int, photos: int, folder: Path) -> Iterator[None]:
+    """Batches of the product's task in a stage where the last `blocks` blocks learn; what is kept is made before."""
+    network = Network(open_start(prepared.start).backbone, prepared.rows.values, dropout=recipe.dropout)
+    network.to(memory_format=torch.channels_last)
+    learning = np.arange(photos) % len(prepared.rows)
+    stages = (replace(recipe.stages[0], epochs=1, blocks=blocks),)
+    own = replace(recipe, stages=stages)
+    task = LearnAttributes(network, prepared.pixels, prepared.rows, learning, learning[:1], own, folder)
+    learned = optimization(network, own, steps=photos)
+    task.begin(1)
+    for batch in task.batches(1):
+        learned.optimizer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
+            loss = task.loss(batch)
+        loss.backward()
+        learned.optimizer.step()
+        yield
+
+
+def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Photos a second of one epoch: plain, and ours in each stage; wall and processor seconds, after one batch to warm up."""
+    keep_memory()
+    workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
+    dataset = dataset_of(workspace, "split-0")
+    recipe = arguments.recipe
+    prepared = prepare(workspace, dataset, str(arguments.data / START), recipe)
+    table = workspace.catalog.read(schema.product_photos).to_pylist()
+    source = {row["photo_id"]: Path(arguments.data) / arguments.set / "photos" / row["source"] for row in table}
+    paths = [source[photo_id] for photo_id in prepared.rows.photo_ids]
+    of = len(open_start(prepared.start).backbone.depths())
+    found: dict[str, Any] = {"threads": torch.get_num_threads(), "photos": arguments.photos}
+    for repeat in range(arguments.repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            ways: dict[str, Callable[[], Iterator[None]]] = {
+                "plain": lambda: plain_epoch(prepared, recipe, paths, arguments.photos),
+                "ours, all blocks": lambda folder=folder: our_epoch(
+                    prepared, recipe, of, arguments.photos, Path(folder)
+                ),
+                "ours, last 6": lambda folder=folder: our_epoch(prepared, recipe, 6, arguments.photos, Path(folder)),
+                "ours, heads": lambda folder=folder: our_epoch(prepared, recipe, 0, arguments.photos, Path(folder)),
+            }
+            for name, way in ways.items():
+                steps = way()
+                next(steps)
+                began, cpu, done = time.perf_counter(), time.process_time(), 0
+                for _ in steps:
+                    done += 1
+                wall = time.perf_counter() - began
+                rate = done * recipe.batch / wall
+                found.setdefault(name, []).append({"rate": rate, "cpu_s": time.process_time() - cpu, "wall_s": wall})
+                print(f"{repeat}: {name:<18} {rate:7.1f} photos/s", flush=True)
+    for name in ("ours, all blocks", "ours, last 6", "ours, heads"):
+        pairs = zip(found[name], found["plain"], strict=True)
+        ratios = [one["rate"] / plain["rate"] for one, plain in pairs]
+        found[f"ratio, {name}"] = float(np.median(ratios))
+        print(f"{name}: {np.median(ratios):.1f} times the plain loop (median of {len(ratios)})")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["accuracy", "throughput"])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--set", default="fashion-products", choices=["fashion-products", "clothing", "shoe-brands"])
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "vitrine-finetune")
+    parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0, help="number of the first split")
+    parser.add_argument("--beside", nargs="*", default=["color-shape"], choices=["alone", "color-shape"])
+    parser.add_argument("--against", nargs="*", default=["int8 file", "start"], choices=["int8 file", "start"])
+    parser.add_argument("--stage", nargs="*", default=[], help="EPOCHS:BLOCKS …")
+    parser.add_argument("--photos", type=int, default=1_024, help="photos of an epoch whose throughput is measured")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--bf16", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    stages = {"stages": tuple(map(read_stage, arguments.stage))} if arguments.stage else {}
+    arguments.recipe = Recipe(bf16=arguments.bf16, **stages)
+    found = {"accuracy": accuracy, "throughput": throughput}[arguments.what](arguments)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    Path("results").mkdir(exist_ok=True)
+    text = json.dumps({"commit": commit, "recipe": asdict(arguments.recipe), **found}, indent=1, default=str)
+    Path(f"results/finetune_{arguments.what}_{arguments.set}.json").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
