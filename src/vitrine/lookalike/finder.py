@@ -41,8 +41,8 @@ class Finder:
         self.shelf = shelf
         self.space = shelf.space
         self.index = index
-        self._catalog = catalog
         self.alarm = alarm
+        self._catalog = catalog
         self._points_of = points_of
         self._said = Known(catalog)
         self._lock = RLock()

@@ -81,7 +81,8 @@ class Ivf:
             bits = np.packbits(allowed, bitorder="little")
             options.sel = _faiss.IDSelectorBitmap(bits)
         queries = np.ascontiguousarray(queries, np.float32)
-        _, near = self._lists.search(queries, _WIDER * count, params=options)
+        with self._lock:  # faiss reads and changes its lists without looking at each other
+            _, near = self._lists.search(queries, _WIDER * count, params=options)
         return self._exact.rescore(queries, near, count)
 
     def _learn(self) -> None:
