@@ -109,7 +109,7 @@ def recommender_setting(
         of_class[(kind == name) & (gender == who)] = number
     print({name: int((of_class == number).sum()) for number, name in enumerate(classes)})
     take = workspace.take(dataset)
-    accuracy: dict[str, list[float]] = {"nearest neighbors": [], "head": [], "plain cosine neighbors": []}
+    accuracy: dict[str, list[float]] = {"nearest neighbors": [], "linear head": [], "plain cosine neighbors": []}
     for repeat in range(repeats):
         parts = [_draw(of_class, families, number, np.random.default_rng([repeat, number])) for number in range(4)]
         rows = [np.concatenate([part[p] for part in parts]) for p in range(3)]
@@ -150,12 +150,13 @@ def _accuracies(
         families[rows[0]].tolist(),
         attribute="class",
         projection_id=projection.id,
+        kind="linear",
     )
     head = fitted.classifier.log_proba(looks[2]).argmax(axis=1)
     return {
         "nearest neighbors": _neighbors(looks, truth),
         "plain cosine neighbors": _neighbors(vectors, truth),
-        "head": float((head == truth[2]).mean()),
+        "linear head": float((head == truth[2]).mean()),
     }
 
 
