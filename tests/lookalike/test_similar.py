@@ -139,6 +139,12 @@ def test_filters_hold_for_every_product_found(trained: Workspace) -> None:
     ]  # fmt: skip
     assert found.products and {one.sku for one in found.products} <= {row["sku"] for row in fitting}
     assert len(found.products) >= min(50, len(fitting)) - 2, "all that fit are found, but for twins"
+    dear = next(row["sku"] for row in rows if row["price"] > 400 and row["sku"] in trained.finder.shelf.place_of)
+    with trained.catalog.transaction() as connection:
+        changed = sa.update(schema.products).where(schema.products.c.sku == dear)
+        connection.execute(changed.values(price=1.5, brand="Ánima", stock=1))
+    cheapest = trained.similar(sku, Wanted(filters=Filters.read(brand="ÁNIMA", at_most=2, in_stock=True)))
+    assert skus_of(cheapest) == [dear], "a changed price counts in the next search"
     by_value = trained.similar(sku, Wanted(count=30, filters=Filters.read(only=["category=boot"])))
     known = known_values(trained.catalog, attribute="category")
     assert {known.get((one.sku, "category"), "boot") for one in by_value.products} == {"boot"}

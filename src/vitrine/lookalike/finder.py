@@ -9,8 +9,9 @@ from vitrine.errors import NotFound, UnreadablePhoto
 from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.twins import Fingerprint, near
 from vitrine.intake.twins import Index as Fingerprints
+from vitrine.lookalike.columns import Columns
 from vitrine.lookalike.index import Index
-from vitrine.lookalike.known import Known, known_values
+from vitrine.lookalike.known import known_values
 from vitrine.lookalike.same_picture import photos_of, same_picture
 from vitrine.lookalike.search import UNLIKE, Found, Query, search
 from vitrine.lookalike.shelf import Change, PointsOf, Progress, Shelf
@@ -44,7 +45,7 @@ class Finder:
         self.alarm = alarm
         self._catalog = catalog
         self._points_of = points_of
-        self._said = Known(catalog)
+        self._columns = Columns(catalog, shelf)
         self._lock = RLock()
         self.attribute = self.space.attribute(attribute) if attribute else next(iter(self.space.values), None)
         self._fill()
@@ -88,7 +89,9 @@ class Finder:
             with self._catalog.reading() as connection:
                 left_out += same_picture(connection, copies)
             found = self._search(Query(described, left_out=left_out), wanted)
-        return Found(found.products, found.notes, sorted(set(left_out)))
+        # a photo that is in the catalog is not unlike everything
+        notes = [note for note in found.notes if note != UNLIKE or not left_out]
+        return Found(found.products, notes, sorted(set(left_out)))
 
     def _fill(self) -> None:
         """Let the index hold what the shelf holds; one in a database may do so already."""
@@ -99,7 +102,7 @@ class Finder:
 
     def _search(self, query: Query, wanted: Wanted) -> Found:
         attribute = self.space.attribute(wanted.attribute) if wanted.attribute else self.attribute
-        found = search(self._catalog, self.shelf, self.index, self._said, query, wanted, attribute=attribute)
+        found = search(self._catalog, self.shelf, self.index, self._columns, query, wanted, attribute=attribute)
         return Found(found.products, [*([self.alarm] if self.alarm else []), *found.notes])
 
     def _described(self, sku: str) -> Described:

@@ -1,6 +1,6 @@
 """What people and tables say of products today: what a search believes before any prediction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -11,24 +11,6 @@ from vitrine.stores.catalog import Catalog
 
 _DECIDED = "decided"
 _TABLE_STANDS = (_DECIDED, "unsure")  # who is unsure takes no table's word away
-
-
-class Known:
-    """What is known of one attribute of all products: read once, and again when somebody has said something."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._read: dict[str, tuple[object, dict[str, str]]] = {}
-
-    def of_attribute(self, attribute: str) -> Mapping[str, str]:
-        """sku → value."""
-        version = _version(self._catalog)
-        read = self._read.get(attribute)
-        if read is None or read[0] != version:
-            said = known_values(self._catalog, attribute=attribute)
-            read = version, {sku: value for (sku, _), value in said.items()}
-            self._read[attribute] = read
-        return read[1]
 
 
 def known_values(
@@ -46,16 +28,6 @@ def known_values(
         elif outcome not in _TABLE_STANDS and value in (None, found.get(pair)):
             found.pop(pair, None)
     return found
-
-
-def _version(catalog: Catalog) -> tuple[object, ...]:
-    """Changes with every label, decision and change of the taxonomy; three looks into indexes."""
-    newest = [
-        sa.select(sa.func.max(column)).scalar_subquery()
-        for column in (schema.labels.c.recorded_at, schema.decisions.c.decided_at, schema.taxonomy_changes.c.number)
-    ]
-    with catalog.reading() as connection:
-        return tuple(connection.execute(sa.select(*newest)).one())
 
 
 def _labels(catalog: Catalog, skus: Sequence[str] | None, attribute: str | None) -> dict[tuple[str, str], set[str]]:

@@ -8,8 +8,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from vitrine.lookalike.columns import Columns
 from vitrine.lookalike.index import Ids, Index, Points
-from vitrine.lookalike.known import Known, known_values
+from vitrine.lookalike.known import known_values
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.space import Described, Floats
 from vitrine.lookalike.steer import agreement, steer_point, steered_scores
@@ -79,7 +80,14 @@ class Found:
 
 
 def search(
-    catalog: Catalog, shelf: Shelf, index: Index, known: Known, query: Query, wanted: Wanted, *, attribute: str | None
+    catalog: Catalog,
+    shelf: Shelf,
+    index: Index,
+    columns: Columns,
+    query: Query,
+    wanted: Wanted,
+    *,
+    attribute: str | None,
 ) -> Found:
     """The products most like the query, of those that fit `wanted.filters`; `attribute` is what probabilities speak of.
 
@@ -89,7 +97,7 @@ def search(
     space, steering = shelf.space, wanted.steering
     steering.check(space)
     asked = _with_known(shelf, query.described, [query.known])
-    allowed = wanted.filters.allowed(catalog, shelf, known)
+    allowed = wanted.filters.allowed(shelf, columns)
     allowed[shelf.places(query.left_out)] = False
     point = steer_point(space, asked, steering) if steering else space.points(asked)
     fetched = max(_AT_LEAST, _PER_SHOWN * wanted.count)
