@@ -30,12 +30,11 @@ from vitrine.lookalike.space import Space
 from vitrine.workspace import Workspace
 
 FINE = ("article_type", "gender", "base_colour")
-# moccasins for men, women's watches, men's watches, pumps: the nearest there are in this set
+# (article type, gender). The recommender had moccasins for men, women's watches, men's watches and pumps; of watches there are
+# too few here, so what is left after validation and test is trained on. The second four have as many photos as it had.
 CLASSES = {
-    "casual shoes, men": ("Casual Shoes", "Men"),
-    "watches, women": ("Watches", "Women"),
-    "watches, men": ("Watches", "Men"),
-    "heels": ("Heels", "Women"),
+    "its classes": (("Casual Shoes", "Men"), ("Watches", "Women"), ("Watches", "Men"), ("Heels", "Women")),
+    "as many photos": (("Tshirts", "Men"), ("Shirts", "Men"), ("Tops", "Women"), ("Kurtas", "Women")),
 }
 PER_CLASS = (160, 32, 32)
 
@@ -95,7 +94,9 @@ def mean(values: Sequence[float]) -> str:
     return f"{np.mean(values):.4f} ± {half:.4f}"
 
 
-def recommender_setting(workspace: Workspace, repeats: int) -> dict[str, list[float]]:
+def recommender_setting(
+    workspace: Workspace, classes: Sequence[tuple[str, str]], repeats: int
+) -> dict[str, list[float]]:
     """Accuracy on 4 × 32 test photos of the nearest neighbors and of a head on frozen embeddings, draw by draw.
 
     The number of neighbors is chosen on the validation photos.
@@ -104,11 +105,11 @@ def recommender_setting(workspace: Workspace, repeats: int) -> dict[str, list[fl
     kind, gender = np.array(dataset.strings("article_type")), np.array(dataset.strings("gender"))
     families = np.array(dataset.strings("family_id"))
     of_class = np.full(len(kind), -1)
-    for number, (name, who) in enumerate(CLASSES.values()):
+    for number, (name, who) in enumerate(classes):
         of_class[(kind == name) & (gender == who)] = number
-    print({name: int((of_class == number).sum()) for number, name in enumerate(CLASSES)})
+    print({name: int((of_class == number).sum()) for number, name in enumerate(classes)})
     take = workspace.take(dataset)
-    accuracy: dict[str, list[float]] = {"nearest neighbors": [], "head": [], "plain cosine neighbors": []}
+    accuracy: dict[str, list[float]] = {"nearest neighbors": [], "linear head": [], "plain cosine neighbors": []}
     for repeat in range(repeats):
         parts = [_draw(of_class, families, number, np.random.default_rng([repeat, number])) for number in range(4)]
         rows = [np.concatenate([part[p] for part in parts]) for p in range(3)]
@@ -143,13 +144,19 @@ def _accuracies(
     projection = fit_projection(vectors[0], embedder_id="here", blocks=blocks)
     looks = [projection.apply(one, embedder_id="here") for one in vectors]
     fitted = fit_classifier(
-        looks[0], truth[0], list(CLASSES), families[rows[0]].tolist(), attribute="class", projection_id=projection.id
+        looks[0],
+        truth[0],
+        ["0", "1", "2", "3"],
+        families[rows[0]].tolist(),
+        attribute="class",
+        projection_id=projection.id,
+        kind="linear",
     )
     head = fitted.classifier.log_proba(looks[2]).argmax(axis=1)
     return {
         "nearest neighbors": _neighbors(looks, truth),
         "plain cosine neighbors": _neighbors(vectors, truth),
-        "head": float((head == truth[2]).mean()),
+        "linear head": float((head == truth[2]).mean()),
     }
 
 
@@ -163,7 +170,7 @@ def _neighbors(vectors: Sequence[Any], truth: Sequence[Any]) -> float:
 
 def _vote(similarity: Any, truth: Any, k: int) -> Any:
     near = np.argsort(-similarity, axis=1)[:, :k]
-    votes = np.zeros((len(similarity), len(CLASSES)))
+    votes = np.zeros((len(similarity), 4))
     for column in range(k):
         np.add.at(votes, (np.arange(len(near)), truth[near[:, column]]), 1 + 0.01 * (k - column))
     return votes.argmax(axis=1)
@@ -182,11 +189,13 @@ def main() -> None:
     reports = [one_split(workspace, number) for number in range(options.splits)]
     if reports:
         show(reports)
-    setting = recommender_setting(workspace, options.repeats)
-    print(f"\nfour classes, {PER_CLASS} photos each, {options.repeats} draws: accuracy on test")
-    for kind, scores in setting.items():
-        low, high = np.quantile(scores, [0.025, 0.975])
-        print(f"{kind:<26}{mean(scores):>18}   95 % of draws {low:.3f} to {high:.3f}")
+    setting = {}
+    for name, classes in CLASSES.items():
+        print(f"\n{name}, four classes, {PER_CLASS} photos each, {options.repeats} draws: accuracy on test")
+        setting[name] = recommender_setting(workspace, classes, options.repeats)
+        for kind, scores in setting[name].items():
+            low, high = np.quantile(scores, [0.025, 0.975])
+            print(f"{kind:<26}{mean(scores):>18}   95 % of draws {low:.3f} to {high:.3f}")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)
     Path("results/steer.json").write_text(

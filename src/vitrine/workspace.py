@@ -42,6 +42,7 @@ from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.promote import champion_of
 from vitrine.lookalike import index as indexes
 from vitrine.lookalike.build import space_of_looks, space_of_model
+from vitrine.lookalike.collapse import collapsed
 from vitrine.lookalike.evaluate import evaluate
 from vitrine.lookalike.finder import Finder
 from vitrine.lookalike.search import Found
@@ -317,9 +318,9 @@ class Workspace:
             dataset = self.dataset(model.dataset_id)
             return space_of_model(model, basis, dataset, self.take(dataset), folder)
         blocks = [(block.start, block.stop) for block in self.embedder.blocks]
-        return space_of_looks(self.some_vectors(), embedder_id=self.embedding_id, blocks=blocks)
+        return space_of_looks(self._some_vectors(), embedder_id=self.embedding_id, blocks=blocks)
 
-    def some_vectors(self) -> NDArray[np.float32]:
+    def _some_vectors(self) -> NDArray[np.float32]:
         """Fused vectors (n, dim) of an even sample of at most 10,000 products with photos."""
         photos_of = list(photos_to_fuse(self.catalog.read(schema.product_photos)).values())
         some = photos_of[:: max(1, len(photos_of) // _SAMPLED)]
@@ -347,7 +348,8 @@ class Workspace:
 
         shelf = Shelf(space, self.data / "lookalike")
         index = indexes.make(settings.index, space.dim, **options)
-        return Finder(self.catalog, shelf, index, points_of, attribute=settings.attribute)
+        alarm = collapsed(self._some_vectors())
+        return Finder(self.catalog, shelf, index, points_of, attribute=settings.attribute, alarm=alarm)
 
     @property
     def finder(self) -> Finder:

@@ -118,9 +118,11 @@ def test_a_photo_unlike_everything_is_told(trained: Workspace) -> None:
     noise = BytesIO()
     pixels = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     Image.fromarray(pixels).resize((320, 320), Image.Resampling.NEAREST).save(noise, "PNG")
-    assert "nothing here looks like this photo" in " ".join(trained.similar_to_photo(noise.getvalue()).notes)
-    unseen = jpeg(trained, first_sku(trained, 8))
-    assert trained.similar_to_photo(unseen).notes == []
+    assert "nothing here looks like this" in " ".join(trained.similar_to_photo(noise.getvalue()).notes)
+    links = schema.product_photos
+    alone = sa.select(links.c.sku).group_by(links.c.sku).having(sa.func.count() == 1).order_by(links.c.sku).limit(20)
+    for sku in trained.catalog.read(alone).column("sku").to_pylist():  # others may show the product from behind
+        assert trained.similar_to_photo(jpeg(trained, sku)).notes == []
 
 
 def test_filters_hold_for_every_product_found(trained: Workspace) -> None:
@@ -139,6 +141,12 @@ def test_filters_hold_for_every_product_found(trained: Workspace) -> None:
     ]  # fmt: skip
     assert found.products and {one.sku for one in found.products} <= {row["sku"] for row in fitting}
     assert len(found.products) >= min(50, len(fitting)) - 2, "all that fit are found, but for twins"
+    dear = next(row["sku"] for row in rows if row["price"] > 400 and row["sku"] in trained.finder.shelf.place_of)
+    with trained.catalog.transaction() as connection:
+        changed = sa.update(schema.products).where(schema.products.c.sku == dear)
+        connection.execute(changed.values(price=1.5, brand="Ánima", stock=1))
+    cheapest = trained.similar(sku, Wanted(filters=Filters.read(brand="ÁNIMA", at_most=2, in_stock=True)))
+    assert skus_of(cheapest) == [dear], "a changed price counts in the next search"
     by_value = trained.similar(sku, Wanted(count=30, filters=Filters.read(only=["category=boot"])))
     known = known_values(trained.catalog, attribute="category")
     assert {known.get((one.sku, "category"), "boot") for one in by_value.products} == {"boot"}
@@ -234,11 +242,30 @@ def test_a_file_of_another_space_is_not_used(trained: Workspace) -> None:
     assert Workspace(trained.folder).similar(sku).products == expected.products
 
 
-def test_before_there_is_a_model_looks_alone_are_searched(tmp_path: Path, drawn: tuple[Path, Planted]) -> None:
-    from conftest import make_workspace
-
-    workspace = make_workspace(tmp_path / "new", drawn[0])
-    found = workspace.similar(first_sku(workspace))
+def test_before_there_is_a_champion_looks_alone_are_searched(trained: Workspace) -> None:
+    with trained.catalog.transaction() as connection:
+        connection.execute(sa.delete(schema.promotions))
+    found = trained.similar(first_sku(trained))
     assert len(found.products) == 10 and found.products[0].probability is None and found.products[0].why.same == []
     with pytest.raises(InputError, match="know no attribute"):
-        workspace.similar(first_sku(workspace), Wanted(steering=Steering.read(keep=["heel"])))
+        trained.similar(first_sku(trained), Wanted(steering=Steering.read(keep=["heel"])))
+
+
+def test_the_measurement_reads_test_alone_and_counts_it(trained: Workspace) -> None:
+    report = trained.evaluate_look_alikes(attributes=["category", "color"], change="color")
+    assert trained.catalog.count(schema.test_uses) == 1
+    assert report["fine"] == ["category", "color"] and report["collapsed"] is None
+    for gallery in ("everything", "unseen"):
+        one = report[gallery]
+        assert 0 < one["queries"] < one["searched"] <= 420
+        for figure in (one["attributes"]["category"]["recall@1"], one["fine"]["recall@5"], one["steered"]["recall@1"]):
+            low, high = figure["interval"]
+            assert low <= figure["learned"] <= high
+            assert figure["gain"] == pytest.approx(figure["learned"] - figure["plain"])
+        assert one["fine"]["recall@1"]["learned"] <= one["attributes"]["color"]["recall@1"]["learned"]
+        assert one["steered"]["recall@1"]["learned"] > one["steered"]["recall@1"]["plain"] + 0.1
+        assert 0 < one["coverage"]["learned"] <= 1
+    with pytest.raises(InputError, match="not among"):
+        trained.evaluate_look_alikes(attributes=["category"], change="color")
+    with pytest.raises(InputError, match="'nope'"):
+        trained.evaluate_look_alikes(attributes=["nope"])

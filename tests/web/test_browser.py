@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 
+from vitrine.intake.ingest import blob_key
 from vitrine.stores import schema
 from vitrine.web.app import create_app
 from vitrine.web.auth import Access
@@ -170,6 +171,7 @@ PATHS = [
     "/curate/grid",
     "/curate/grid?attribute=color",
     "/curate/grid?attribute=color&value=black",
+    "/look-alikes",
     "/models",
     "/zoo",
     "/market",
@@ -184,7 +186,12 @@ def test_every_page_is_clean_for_axe_and_fits_a_phone(browser: Any, desk: str, s
     page = context.new_page()
     page.goto(desk)
     sku = page.request.get(page.url + "api/v1/products?limit=1").json()["cards"][0]["sku"]
-    for path in [*PATHS, f"/product?sku={sku}", f"/family?sku={sku}&attribute=color&value=black"]:
+    for path in [
+        *PATHS,
+        f"/product?sku={sku}",
+        f"/family?sku={sku}&attribute=color&value=black",
+        f"/look-alikes?sku={sku}",
+    ]:
         go(page, path)
         page.wait_for_load_state("networkidle")
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -192,6 +199,36 @@ def test_every_page_is_clean_for_axe_and_fits_a_phone(browser: Any, desk: str, s
         result = axe.Axe().run(page)
         assert result.violations_count == 0, f"{path} ({scheme}): {result.generate_report()}"
     context.close()
+
+
+def test_a_photo_is_chosen_or_pasted_steered_and_searched_again(page: Any, workspace: Workspace) -> None:
+    links = schema.product_photos
+    shown = workspace.catalog.read(sa.select(links.c.photo_id, links.c.sku).order_by(links.c.sku).limit(40)).to_pylist()
+    first, second = (workspace.photos.get(blob_key(shown[n]["photo_id"], workspace.cleaning)) for n in (9, 30))
+    go(page, "/look-alikes")
+    page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": first})
+    page.wait_for_selector(".alike li")
+    found = page.locator(".alike .title").all_inner_texts()
+    assert page.locator(".preview").is_visible() and len(found) == 24
+    if not page.locator(".steering").evaluate("element => element.open"):
+        page.locator(".steering summary").click()
+    page.select_option("select:has(option[value='change:color=red'])", "change:color=red")
+    page.wait_for_function("before => document.querySelector('.alike .title')?.innerText !== before", arg=found[0])
+    page.wait_for_selector("#found[aria-busy=false]")
+    page.evaluate(
+        """bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "b.jpg", {type: "image/jpeg"}));
+            document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true}));
+        }""",
+        list(second),
+    )
+    page.wait_for_selector("#found[aria-busy=true]", state="attached")
+    page.wait_for_selector("#found[aria-busy=false]")
+    page.route("**/look-alikes", lambda route: route.abort())
+    page.select_option("select:has(option[value='change:color=red'])", "keep:color")
+    page.wait_for_selector("#found .problem")
+    assert "Try again" in page.locator("#found .problem").inner_text()
 
 
 def test_nothing_jumps_while_the_catalog_loads(page: Any) -> None:

@@ -19,13 +19,11 @@ def build(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     A search does the same by itself; do it ahead where a catalog is large or has a new champion.
     """
     import vitrine
-    from vitrine.lookalike.collapse import collapsed
 
     opened = vitrine.open(workspace)
     with output.progress("look") as update:
         finder = opened.finder
         change = finder.refresh(on_progress=update)
-    alarm = collapsed(opened.some_vectors())
     report = {
         "space": finder.space.id,
         "model": finder.space.model_id,
@@ -33,14 +31,14 @@ def build(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
         "put": len(change.put),
         "removed": len(change.removed),
         "attributes": list(finder.space.values),
-        "collapsed": alarm,
+        "collapsed": finder.alarm,
     }
     if as_json:
         output.show_json(report)
     else:
         output.say(f"{report['products']:,} products on the shelf of {report['space']}")
-    if alarm:
-        raise Refused(alarm, hint="check [embedder] output: a softmax is no embedding; vitrine config show")
+    if finder.alarm:
+        raise Refused(finder.alarm, hint="check [embedder] output: a softmax is no embedding; vitrine config show")
 
 
 @lookalike.command()
@@ -73,14 +71,14 @@ def evaluate(
 
 def _show(gallery: str, measured: dict[str, Any]) -> None:
     rows = [_row(name, "recall@1", one["recall@1"]) for name, one in measured["attributes"].items()]
-    rows += [_row("fine: all of these", k, measured["fine"][k]) for k in ("recall@1", "recall@5")]
+    rows += [_row("fine", k, measured["fine"][k]) for k in ("recall@1", "recall@5")]
     steered = measured["steered"]
     if steered:
-        told = f"steered: {steered['change']} to another"
+        told = f"steered to another {steered['change']}"
         rows += [_row(told, k, steered[k]) for k in ("recall@1", "recall@5")]
     n, searched, leak = measured["queries"], measured["searched"], measured["leak"]
-    title = f"{n:,} test products, searched among {searched:,} ({gallery}), own families left out"
-    columns = ["", "", "n", "look-alikes", "95 % interval", "plain cosine", "gain, points", "95 % interval"]
+    title = f"{n:,} test products, searched among {searched:,} ({gallery}), own families left out; 95 % intervals"
+    columns = ["share of searches", "n", "look-alikes", "plain cosine", "gain, points"]
     output.show_table(title, columns, rows)
     output.say(
         f"coverage of the catalog: {output.percent(measured['coverage']['learned'])} (plain cosine "
@@ -94,12 +92,9 @@ def _row(name: str, figure: str, one: dict[str, Any]) -> tuple[str, ...]:
     low, high = one["interval"]
     least, most = one["gain_interval"]
     return (
-        name,
-        figure,
+        f"{name}, {figure}",
         f"{one['n']:,}",
-        output.percent(one["learned"]),
-        f"{100 * low:.1f}–{100 * high:.1f}",
+        f"{output.percent(one['learned'])} ({100 * low:.1f}–{100 * high:.1f})",
         output.percent(one["plain"]),
-        f"{100 * one['gain']:+.1f}",
-        f"{100 * least:+.1f} to {100 * most:+.1f}",
+        f"{100 * one['gain']:+.1f} ({100 * least:+.1f} to {100 * most:+.1f})",
     )

@@ -63,12 +63,15 @@ def similar(
 
 
 def _find(workspace: "Workspace", what: str, wanted: "Wanted") -> "Found":
-    from vitrine.errors import InputError
+    from vitrine.errors import InputError, NotFound
+    from vitrine.intake.items import PHOTO_ENDINGS
 
     path = Path(what)
     with output.progress("look") as update:
         workspace.finder.refresh(on_progress=update)
     if not path.is_file():
+        if path.suffix.lower() in PHOTO_ENDINGS and what not in workspace.finder.shelf.place_of:
+            raise NotFound(f"there is no file and no product {what}", hint="vitrine similar PHOTO, or a product's sku")
         return workspace.similar(what, wanted)
     if path.stat().st_size > _MOST_BYTES:
         raise InputError(f"{path} has {path.stat().st_size:,} bytes; a photo has at most {_MOST_BYTES:,}")
@@ -81,7 +84,7 @@ def _show(found: "Found") -> None:
         return
     attribute = found.products[0].attribute
     chance = f"same {attribute}" if attribute else "same"
-    output.show_table("", ["sku", "name", "price", "similarity", chance, "the same", "differs"], rows)
+    output.show_table("", ["sku", "name", "price", "similarity", chance, "agrees", "differs"], rows)
 
 
 def _row(one: Any) -> tuple[str, ...]:
@@ -92,7 +95,7 @@ def _row(one: Any) -> tuple[str, ...]:
         "–" if one.price is None else f"{one.price:,.2f}",
         f"{one.similarity:.3f}",
         output.percent(one.probability),
-        _some(one.why.same),
+        f"{len(one.why.same)} of {len(one.attributes)}" if one.attributes else "",
         _some(differs),
     )
 

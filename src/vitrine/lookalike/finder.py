@@ -9,10 +9,11 @@ from vitrine.errors import NotFound, UnreadablePhoto
 from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.twins import Fingerprint, near
 from vitrine.intake.twins import Index as Fingerprints
+from vitrine.lookalike.columns import Columns
 from vitrine.lookalike.index import Index
 from vitrine.lookalike.known import known_values
 from vitrine.lookalike.same_picture import photos_of, same_picture
-from vitrine.lookalike.search import Found, Query, search
+from vitrine.lookalike.search import UNLIKE, Found, Query, search
 from vitrine.lookalike.shelf import Change, PointsOf, Progress, Shelf
 from vitrine.lookalike.space import Described, Vectors
 from vitrine.lookalike.wanted import Wanted
@@ -24,13 +25,27 @@ from vitrine.stores.catalog import Catalog
 class Finder:
     """A shelf and an index over it that follow the catalog; threads may search at once."""
 
-    def __init__(self, catalog: Catalog, shelf: Shelf, index: Index, points_of: PointsOf, *, attribute: str) -> None:
-        """`attribute` is what probabilities speak of where a search does not say; empty: the first that was learnt."""
+    def __init__(
+        self,
+        catalog: Catalog,
+        shelf: Shelf,
+        index: Index,
+        points_of: PointsOf,
+        *,
+        attribute: str = "",
+        alarm: str | None = None,
+    ) -> None:
+        """`attribute` is what probabilities speak of where a search does not say; empty: the first that was learnt.
+
+        An `alarm` (see `vitrine.lookalike.collapse`) is told with every answer.
+        """
         self.shelf = shelf
         self.space = shelf.space
         self.index = index
+        self.alarm = alarm
         self._catalog = catalog
         self._points_of = points_of
+        self._columns = Columns(catalog, shelf)
         self._lock = RLock()
         self.attribute = self.space.attribute(attribute) if attribute else next(iter(self.space.values), None)
         self._fill()
@@ -52,7 +67,8 @@ class Finder:
             left_out = same_picture(connection, photos_of(connection, sku))
         if sku not in self.shelf.place_of:
             raise NotFound(f"there is no product {sku[:80]!r} with a photo", hint="search for it in the catalog")
-        return self._search(Query(self._described(sku), self._known(sku), [sku, *left_out]), wanted)
+        found = self._search(Query(self._described(sku), self._known(sku), [sku, *left_out]), wanted)
+        return Found(found.products, [note for note in found.notes if note != UNLIKE])
 
     def of_photo(self, photo: Photo, vector: Vectors, wanted: Wanted) -> Found:
         """Look-alikes of a new photo with its vector (1, dim), without products that show this very picture.
@@ -73,7 +89,8 @@ class Finder:
             with self._catalog.reading() as connection:
                 left_out += same_picture(connection, copies)
             found = self._search(Query(described, left_out=left_out), wanted)
-        notes = [*found.notes, *([] if wanted.filters or wanted.steering else self._unlike(found))]
+        # a photo that is in the catalog is not unlike everything
+        notes = [note for note in found.notes if note != UNLIKE or not left_out]
         return Found(found.products, notes, sorted(set(left_out)))
 
     def _fill(self) -> None:
@@ -85,20 +102,14 @@ class Finder:
 
     def _search(self, query: Query, wanted: Wanted) -> Found:
         attribute = self.space.attribute(wanted.attribute) if wanted.attribute else self.attribute
-        return search(self._catalog, self.shelf, self.index, query, wanted, attribute=attribute)
+        found = search(self._catalog, self.shelf, self.index, self._columns, query, wanted, attribute=attribute)
+        return Found(found.products, [*([self.alarm] if self.alarm else []), *found.notes])
 
     def _described(self, sku: str) -> Described:
         return self.shelf.described(self.shelf.places([sku]))
 
     def _known(self, sku: str) -> dict[str, str]:
         return {name: value for (_, name), value in known_values(self._catalog, skus=[sku]).items()}
-
-    def _unlike(self, found: Found) -> list[str]:
-        """What to say of a photo whose nearest product is farther than nearly every product's is."""
-        nearest = max((one.similarity for one in found.products), default=1.0)
-        if nearest >= self.space.metric.unlike:
-            return []
-        return ["nothing here looks like this photo: 99 of 100 products have a nearer look-alike"]
 
     def _copies(self, photo: Photo, photo_ids: list[str]) -> list[str]:
         """Those of the photos found that are this picture again, cropped or encoded anew."""

@@ -1,6 +1,7 @@
 """An index in PostgreSQL with the pgvector extension: points in a table, found by its HNSW graph."""
 
 import re
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ class PgVector:
         self._graph = f"{table}_hnsw"
         self._table = f'{_SCHEMA}."{table}"'
         self._engine = sa.create_engine(url)
+        sa.event.listen(self._engine, "connect", _configure)
         with self._engine.begin() as connection:
             _require_extension(connection)
             connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"))
@@ -86,18 +88,16 @@ class PgVector:
             where = "WHERE id < :end AND get_bit(CAST(:bits AS bytea), id) = 1"
             bits = np.packbits(allowed, bitorder="little").tobytes()
         query = sa.text(
-            f"SELECT id, -(point <#> CAST(:query AS vector)) FROM {self._table} {where} "
-            "ORDER BY point <#> CAST(:query AS vector) LIMIT :count"
+            f"SELECT id, point <#> CAST(:query AS vector) AS distance FROM {self._table} {where} "
+            "ORDER BY distance LIMIT :count"
         )
-        with self._engine.begin() as connection:
-            connection.execute(sa.text(f"SET LOCAL hnsw.ef_search = {max(_WALKED, min(1_000, count))}"))
-            connection.execute(sa.text("SET LOCAL hnsw.iterative_scan = strict_order"))
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for row, one in enumerate(queries):
                 given = {"query": _text(one), "count": count}
                 if allowed is not None:
                     given |= {"bits": bits, "end": len(allowed)}
-                for place, (found, score) in enumerate(connection.execute(query, given)):
-                    ids[row, place], scores[row, place] = found, score
+                for place, (found, distance) in enumerate(connection.execute(query, given)):
+                    ids[row, place], scores[row, place] = found, -distance
         return ids, scores
 
     def close(self) -> None:
@@ -111,6 +111,13 @@ class PgVector:
 
     def _delete(self, connection: sa.Connection, ids: Ids) -> None:
         connection.execute(sa.text(f"DELETE FROM {self._table} WHERE id = ANY(:ids)"), {"ids": ids.tolist()})
+
+
+def _configure(connection: Any, _record: object) -> None:
+    """How the graph is walked: wide, and on until enough is found that is allowed."""
+    connection.execute(f"SET hnsw.ef_search = {_WALKED}")
+    connection.execute("SET hnsw.iterative_scan = strict_order")
+    connection.commit()
 
 
 def _require_extension(connection: sa.Connection) -> None:

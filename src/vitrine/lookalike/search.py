@@ -8,6 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from vitrine.lookalike.columns import Columns
 from vitrine.lookalike.index import Ids, Index, Points
 from vitrine.lookalike.known import known_values
 from vitrine.lookalike.shelf import Shelf
@@ -20,6 +21,8 @@ from vitrine.stores.catalog import Catalog
 # Candidates fetched for every one that is shown, where they are ranked anew afterwards; and at least so many.
 _PER_SHOWN = 10
 _AT_LEAST = 200
+_SPARE = 2  # looked up for every one that is shown: a product may have gone or changed its price meanwhile
+UNLIKE = "nothing here looks like this: 99 of 100 products have a nearer look-alike"
 _KNOWN = 0.999  # what people say of both is as good as sure
 
 
@@ -77,36 +80,48 @@ class Found:
 
 
 def search(
-    catalog: Catalog, shelf: Shelf, index: Index, query: Query, wanted: Wanted, *, attribute: str | None
+    catalog: Catalog,
+    shelf: Shelf,
+    index: Index,
+    columns: Columns,
+    query: Query,
+    wanted: Wanted,
+    *,
+    attribute: str | None,
 ) -> Found:
     """The products most like the query, of those that fit `wanted.filters`; `attribute` is what probabilities speak of.
 
-    Predictions alone decide who is near; what people say of a product counts in steering, reasons and probabilities.
+    The index finds candidates by what is predicted of them; they are ranked by what people say, where they say something.
     Raises InputError for attributes and values that the space does not know.
     """
     space, steering = shelf.space, wanted.steering
     steering.check(space)
-    asked, answered = query.described, _with_known(shelf, query.described, [query.known])
-    allowed = wanted.filters.allowed(catalog, shelf)
+    asked = _with_known(shelf, query.described, [query.known])
+    allowed = wanted.filters.allowed(shelf, columns)
     allowed[shelf.places(query.left_out)] = False
-    point = steer_point(space, answered, steering) if steering else space.points(asked)
+    point = steer_point(space, asked, steering) if steering else space.points(asked)
     fetched = max(_AT_LEAST, _PER_SHOWN * wanted.count)
-    ids = index.search(point, fetched, allowed=allowed)[0][0]
+    ids, predicted = (row[0] for row in index.search(point, fetched, allowed=allowed))
     ids = ids[ids >= 0]
-    others, known = _candidates(catalog, shelf, ids)
-    similarity = np.asarray(shelf.points[ids] @ space.points(asked)[0], np.float64)
-    score = steered_scores(space, answered, others, steering) if steering else similarity
+    others, said = _candidates(catalog, shelf, ids)
+    similarity = np.asarray(space.points(others) @ space.points(asked)[0], np.float64)
+    score = steered_scores(space, asked, others, steering) if steering else similarity
     order = np.lexsort((ids, -score))
     if wanted.diversity:
         order = diverse(order, score, shelf.points[ids], wanted.diversity, wanted.count)
-    rows = _products(catalog, shelf.skus[ids[order[: 2 * wanted.count]]].tolist())
-    told = _probabilities(shelf, answered, others, query.known, known, similarity)
-    products: list[Similar] = []
-    for place in order:
-        row = rows.get(shelf.skus[ids[place]])
-        if row is not None and wanted.filters.fits(row) and len(products) < wanted.count:
-            products.append(_similar(row, float(similarity[place]), told[place], attribute))
-    return Found(products, _notes(similarity, wanted))
+    order = order[: _SPARE * wanted.count]
+    told = _probabilities(shelf, asked, others.take(order), query.known, [said[i] for i in order], similarity[order])
+    skus = shelf.skus[ids[order]].tolist()
+    rows = _products(catalog, skus)
+    products = [
+        _similar(rows[sku], float(similarity[place]), one, attribute)
+        for sku, place, one in zip(skus, order, told, strict=True)
+        if sku in rows and wanted.filters.fits(rows[sku])
+    ]
+    notes = [] if len(ids) else [_nothing(wanted)]
+    if len(ids) and not (steering or wanted.filters) and predicted[0] < space.metric.unlike:
+        notes.append(UNLIKE)
+    return Found(products[: wanted.count], notes)
 
 
 def diverse(order: NDArray[np.intp], score: Floats, points: Points, diversity: float, count: int) -> NDArray[np.intp]:
@@ -126,7 +141,8 @@ def diverse(order: NDArray[np.intp], score: Floats, points: Points, diversity: f
         left.remove(best)
         chosen.append(best)
         nearest = np.maximum(nearest, points @ points[best])
-    rest = [place for place in order if place not in set(chosen)]
+    taken = set(chosen)
+    rest = [place for place in order if place not in taken]
     return np.array([*chosen, *rest], np.intp)
 
 
@@ -205,7 +221,5 @@ def _products(catalog: Catalog, skus: Sequence[str]) -> dict[str, dict[str, Any]
     return rows
 
 
-def _notes(similarity: Floats, wanted: Wanted) -> list[str]:
-    if len(similarity):
-        return []
-    return ["no product fits the filters"] if wanted.filters else ["there is no other product with a photo"]
+def _nothing(wanted: Wanted) -> str:
+    return "no product fits the filters" if wanted.filters else "there is no other product with a photo"

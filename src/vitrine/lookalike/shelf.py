@@ -57,6 +57,7 @@ class Shelf:
         self.skus: NDArray[np.object_] = np.zeros(0, object)
         self._photos: dict[str, str] = {}
         self._seen: tuple[Any, ...] | None = None
+        self._unwritten = 0
         self._read()
 
     def __len__(self) -> int:
@@ -76,7 +77,8 @@ class Shelf:
         put = self._put(changed, places, photos_of, told, points_of, on_progress)
         removed = self._remove([sku for sku in self._photos if sku not in told])
         self._seen = seen
-        if len(put) + len(removed) > _WORTH_WRITING * max(1, len(self)):
+        self._unwritten += len(put) + len(removed)
+        if self._unwritten > _WORTH_WRITING * max(1, len(self)):
             self._write()
         return Change(put, removed)
 
@@ -143,6 +145,7 @@ class Shelf:
             about = {"space": self.space.id, "crc32": zlib.crc32(points.tobytes()), "skus": skus, "photos": photos}
             text = np.frombuffer(json.dumps(about).encode(), np.uint8)
             np.savez(file, about=text, places=places, points=points)
+        self._unwritten = 0
         for old in self._path.parent.glob("shelf-*.npz"):
             if old != self._path:
                 old.unlink(missing_ok=True)

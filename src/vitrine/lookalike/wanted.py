@@ -5,16 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from vitrine.errors import InputError
+from vitrine.lookalike.columns import UNSAID, Columns, Sold
 from vitrine.lookalike.index import Mask
-from vitrine.lookalike.known import known_values
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.steer import Steering
-from vitrine.stores import schema
-from vitrine.stores.catalog import Catalog
 
 MOST = 200
 
@@ -63,30 +59,27 @@ class Filters:
             and (not self.in_stock or (stock or 0) > 0)
         )
 
-    def allowed(self, catalog: Catalog, shelf: Shelf) -> Mask:
+    def allowed(self, shelf: Shelf, columns: Columns) -> Mask:
         """One flag a place: which products may be found."""
         mask = shelf.there.copy()
         if self.brand is not None or self.at_least is not None or self.at_most is not None or self.in_stock:
-            mask &= self._by_columns(catalog, shelf)
+            mask &= self._sold(columns.sold())
         for name, value in self.values.items():
-            mask &= _with_value(catalog, shelf, name, value)
+            wanted, said = shelf.space.value(name, value), columns.said(name)
+            predicted = shelf.points[:, shelf.space.blocks[name]].argmax(axis=1)
+            mask &= np.where(said == UNSAID, predicted, said) == wanted
         return mask
 
-    def _by_columns(self, catalog: Catalog, shelf: Shelf) -> Mask:
-        """By a query, so that a price that has just changed counts."""
-        products, places = schema.products, schema.places
-        query = sa.select(places.c.place).join_from(places, products, places.c.sku == products.c.sku)
+    def _sold(self, sold: Sold) -> Mask:
+        mask = np.ones(len(sold.price), np.bool_)
         if self.brand is not None:
-            query = query.where(sa.func.lower(products.c.brand) == self.brand.lower())
+            mask &= sold.brand == self.brand.casefold()
         if self.at_least is not None:
-            query = query.where(products.c.price >= self.at_least)
+            mask &= sold.price >= self.at_least
         if self.at_most is not None:
-            query = query.where(products.c.price <= self.at_most)
+            mask &= sold.price <= self.at_most
         if self.in_stock:
-            query = query.where(products.c.stock > 0)
-        found = catalog.read(query).column("place").to_numpy()
-        mask = np.zeros(len(shelf.there), np.bool_)
-        mask[found[found < len(mask)]] = True
+            mask &= sold.stock > 0
         return mask
 
 
@@ -105,13 +98,3 @@ class Wanted:
             raise InputError(f"{self.count} look-alikes cannot be shown", hint=f"ask for 1 to {MOST}")
         if not 0 <= self.diversity <= 1:
             raise InputError(f"diversity {self.diversity:g} is not between 0 and 1", hint="0 is off, 0.5 is a lot")
-
-
-def _with_value(catalog: Catalog, shelf: Shelf, name: str, value: str) -> Mask:
-    """What is known to have the value, and what is predicted to and not known otherwise."""
-    wanted = shelf.space.value(name, value)
-    mask: NDArray[np.bool_] = shelf.points[:, shelf.space.blocks[name]].argmax(axis=1) == wanted
-    for (sku, _), known in known_values(catalog, attribute=name).items():
-        if sku in shelf.place_of:
-            mask[shelf.place_of[sku]] = known == value
-    return mask

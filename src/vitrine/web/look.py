@@ -16,7 +16,8 @@ from vitrine.records import Photo
 from vitrine.web.auth import Viewer
 from vitrine.web.finding import Finding
 from vitrine.web.inputs import Key, Share, Word, blank
-from vitrine.web.queries.search import first_photos
+from vitrine.web.queries.search import Card, first_photos, search
+from vitrine.web.queries.search import Filters as Listed
 from vitrine.web.render import render
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ page_router = APIRouter(include_in_schema=False)
 
 Price = Annotated[Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None, BeforeValidator(blank)]
 KEEP, CHANGE = "keep", "change"
+_STARTS = 12
 
 
 class Asked(BaseModel):
@@ -132,11 +134,19 @@ def _page(request: Request, finder: Finder, form: AskedOnPage, found: Found | No
         form=form,
         found=found,
         query_photo=first_photos(request.app.state.workspace.catalog, [form.sku]).get(form.sku) if form.sku else None,
+        starts=[] if found else _starts(request),
         values=finder.space.values,
         usual=finder.attribute,
         steered={word.partition("=")[0]: f"{way}:{word}" for way, _, word in steered},
         only=_by_attribute(form.only),
     )
+
+
+def _starts(request: Request) -> list[Card]:
+    """Some products to begin with."""
+    workspace: Workspace = request.app.state.workspace
+    cards = search(workspace.catalog, workspace.taxonomy, Listed(limit=4 * _STARTS)).cards
+    return [card for card in cards if card.photo_id][::4][:_STARTS]
 
 
 def _by_attribute(words: list[str | None]) -> Mapping[str, str]:

@@ -91,6 +91,7 @@ class ProductPage:
     style_id: str | None
     price: float | None
     added_at: datetime
+    stock: int | None
     part: str | None
     photos: list[PhotoShown]
     answers: list[Answer]
