@@ -103,6 +103,7 @@ def test_the_commands_run_show_and_verify(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["zoo", *words, "--folder", str(tmp_path), "--drawn"])
         return result.exit_code, result.stdout
 
+    assert vitrine("run", "rnn-course", "--minutes", "0", "--threads", "1")[0] == 1, "not finished: the answer is no"
     status, out = vitrine("run", "rnn-course", "--minutes", "0", "--judge", "--threads", "1", "--json")
     assert status == 0
     said = json.loads(out)

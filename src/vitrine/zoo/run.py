@@ -60,13 +60,14 @@ def train_unit(
 def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence:
     """Read test with the weights of the best epoch and keep the result; a run that was judged as it stands is not again."""
     known = find(unit.home, unit.entry.name, unit.seed)
-    if known and known.result.epochs == len(training.history) and known.result.data_id == garments.data_id:
+    path = unit.folder / WEIGHTS
+    same = known and (known.result.epochs, known.result.data_id) == (len(training.history), garments.data_id)
+    if known and same and path.exists():
         return known
     if training.best is None:
         raise Refused(f"{unit.entry.name} was not trained yet", hint=f"vitrine zoo run {unit.entry.name}")
     network = unit.entry.network()
     load_best(network, unit.folder)
-    path = unit.folder / WEIGHTS
     with whole(path, hint="free some space and run the same command again") as temporary:
         save_file({name: one.contiguous() for name, one in network.state_dict().items()}, temporary)
     answers = _answers(network, unit.entry, garments)
