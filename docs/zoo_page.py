@@ -90,7 +90,8 @@ def _entries() -> list[str]:
     rows = ["| name | | family | parameters | training | paper |", "|---|---|---|---|---|---|"]
     for one in ENTRIES:
         how = f"{one.recipe.epochs} epochs, batch {one.recipe.batch}, {one.recipe.optimizer} {one.recipe.rate:g}"
-        rows.append(f"| {one.name} | {one.says} | {one.family} | {one.parameters:,} | {how} | {one.paper} |")
+        size = "" if one.parameters is None else f"{one.parameters:,}"
+        rows.append(f"| {one.name} | {one.says} | {one.family} | {size} | {how} | {one.paper} |")
     return rows
 
 
