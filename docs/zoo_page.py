@@ -90,7 +90,8 @@ def _entries() -> list[str]:
     rows = ["| name | | family | parameters | training | paper |", "|---|---|---|---|---|---|"]
     for one in ENTRIES:
         how = f"{one.recipe.epochs} epochs, batch {one.recipe.batch}, {one.recipe.optimizer} {one.recipe.rate:g}"
-        rows.append(f"| {one.name} | {one.says} | {one.family} | {one.parameters:,} | {how} | {one.paper} |")
+        size = "" if one.parameters is None else f"{one.parameters:,}"
+        rows.append(f"| {one.name} | {one.says} | {one.family} | {size} | {how} | {one.paper} |")
     return rows
 
 
@@ -157,7 +158,7 @@ def _draw_curves(evidence: list[Evidence], accent: str, soft: str) -> object:
     from matplotlib.figure import Figure
 
     first = [one for one in evidence if one.result.seed == 0]
-    columns = 3
+    columns = min(3, len(first))
     lines = -(-len(first) // columns)
     figure = Figure(figsize=(7, 1.75 * lines), layout="constrained")
     every = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
@@ -185,7 +186,7 @@ def _draw_confusion(evidence: list[Evidence], accent: str, soft: str) -> object:
     figure = Figure(figsize=(6, 5))
     axes = figure.add_subplot()
     wrong = [[0 if row == column else n for column, n in enumerate(line)] for row, line in enumerate(best.confusion)]
-    axes.imshow(wrong, cmap=LinearSegmentedColormap.from_list("wrong", [accent + "00", accent + "d0"]))
+    axes.imshow(wrong, cmap=LinearSegmentedColormap.from_list("wrong", [accent + "00", accent + "90"]))
     for row, line in enumerate(best.confusion):
         for column, n in enumerate(line):
             if n:

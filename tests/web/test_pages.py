@@ -176,3 +176,15 @@ def test_failures_have_one_shape_for_programs_and_a_page_for_people(viewer: Visi
     assert viewer.post("/api/v1/overview").status_code == 405
     html = viewer.get("/nothing", headers=PAGE)
     assert html.status_code == 404 and "<h1>" in html.text
+
+
+def test_the_zoo_shows_every_published_network_with_its_classes(viewer: Visitor) -> None:
+    page = viewer.get("/api/v1/zoo").json()
+    assert page["entries"], "results come with the product"
+    accuracies = [one["summary"]["accuracy"] for one in page["entries"]]
+    assert accuracies == sorted(accuracies, reverse=True)
+    html = viewer.get("/zoo", headers=PAGE).text
+    for one in page["entries"]:
+        right = sum(one["confusion"][k][k] for k in range(10))
+        assert sum(map(sum, one["confusion"])) == 10_000 and right > 1_000
+        assert f'id="{one["summary"]["entry"]}"' in html and one["weights_sha256"][:12] in html

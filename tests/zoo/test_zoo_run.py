@@ -18,7 +18,7 @@ from vitrine.zoo.drawn import draw_garments
 from vitrine.zoo.entries import ENTRIES, Entry, entry
 from vitrine.zoo.queue import run_units
 from vitrine.zoo.results import find, read
-from vitrine.zoo.run import WEIGHTS, Unit, judge_unit, train_unit, verify_unit
+from vitrine.zoo.run import Unit, judge_unit, train_unit, verify_unit
 
 GARMENTS = draw_garments(train=360, test=200, seed=1)
 
@@ -33,7 +33,7 @@ def short(name: str, epochs: int) -> Entry:
     return replace(known, recipe=replace(known.recipe, epochs=epochs, batch=32))
 
 
-@pytest.mark.parametrize("known", ENTRIES, ids=lambda known: known.name)
+@pytest.mark.parametrize("known", [one for one in ENTRIES if not one.boosted], ids=lambda known: known.name)
 def test_every_network_has_the_parameters_that_the_table_says_and_answers(known: Entry) -> None:
     network = known.network()
     assert parameters(network) == known.parameters
@@ -66,7 +66,7 @@ def test_a_fast_network_learns_drawn_garments_and_the_weights_prove_it(tmp_path:
 def test_weights_that_are_not_those_of_the_table_are_refused(tmp_path: Path) -> None:
     unit = Unit(short("rnn-course", 1), 0, tmp_path)
     judge_unit(unit, GARMENTS, train_unit(unit, GARMENTS))
-    path = unit.folder / WEIGHTS
+    path = unit.weights
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(Refused, match="the table says"):
         verify_unit(unit, GARMENTS)
@@ -92,6 +92,20 @@ def test_another_set_does_not_continue_a_run(tmp_path: Path) -> None:
         train_unit(unit, draw_garments(train=360, test=200, seed=2))
 
 
+def test_boosted_trees_learn_go_on_and_are_verified(tmp_path: Path) -> None:
+    known = entry("boosted-trees")
+    unit = Unit(replace(known, recipe=replace(known.recipe, epochs=6)), 0, tmp_path)
+    first = train_unit(unit, GARMENTS, go_on=lambda: False).history
+    training = train_unit(unit, GARMENTS)
+    losses = [epoch.loss for epoch in training.history]
+    assert len(first) == 1 and training.history[0] == first[0] and training.finished == "epochs"
+    assert len(losses) == 6 and losses == sorted(losses, reverse=True), "each round adds to those before"
+    result = judge_unit(unit, GARMENTS, training).result
+    assert result.accuracy > 0.7 and result.parameters > 60 and verify_unit(unit, GARMENTS) == result
+    with pytest.raises(Refused, match="another training"):
+        train_unit(unit, draw_garments(train=360, test=200, seed=2))
+
+
 def test_a_name_that_is_none_is_answered_with_the_nearest() -> None:
     with pytest.raises(NotFound) as error:
         entry("resnet-fats")
@@ -103,6 +117,7 @@ def test_the_commands_run_show_and_verify(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["zoo", *words, "--folder", str(tmp_path), "--drawn"])
         return result.exit_code, result.stdout
 
+    assert vitrine("run", "rnn-course", "--minutes", "0", "--threads", "1")[0] == 1, "not finished: the answer is no"
     status, out = vitrine("run", "rnn-course", "--minutes", "0", "--judge", "--threads", "1", "--json")
     assert status == 0
     said = json.loads(out)

@@ -51,7 +51,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Optimization:
-    """An optimizer with its schedules: `schedule` moves after every step, `plateau` after every epoch by its score."""
+    """An optimizer with its schedules: `schedule` moves after every step, `plateau` (mode max) after every epoch's score."""
 
     optimizer: torch.optim.Optimizer
     schedule: Any = None

@@ -7,6 +7,7 @@ is chosen by what the held-out fold says. A score is the share of all photos tha
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,4 +121,4 @@ def _train_fold(
     identity = asdict(variation) | {"repeat": repeat, "fold": fold, "data": photos.data_id}
     what = f"{variation.label}, repeat {repeat + 1}, fold {fold + 1}"
     rule = Rule(epochs=variation.recipe.epochs, seed=seed)
-    return train(task, how, rule, folder, identity=identity, on_epoch=lambda training: on_epoch(what, training))
+    return train(task, how, rule, folder, identity=identity, on_epoch=partial(on_epoch, what))

@@ -5,6 +5,8 @@
 (15718, 29792)
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -32,7 +34,7 @@ def multiply_adds(network: nn.Module) -> int:
     return sum(counted)
 
 
-def _counter(counted: list[int]):  # type: ignore[no-untyped-def]
+def _counter(counted: list[int]) -> Callable[[nn.Module, tuple[torch.Tensor, ...], object], None]:
     def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: object) -> None:
         if isinstance(module, nn.Conv2d) and isinstance(output, torch.Tensor):
             counted.append(output.numel() * module.weight[0].numel())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 SEEDS = "course study"
+BOOSTED = "boosted"
 CONVOLUTIONAL, RECURRENT, TRANSFORMER, BASELINE = "convolutional", "recurrent", "transformer", "baseline"
 
 
@@ -45,16 +46,21 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the zoo. `parameters` is what a test holds it to; `says` is one line for people."""
+    """One line of the zoo. `parameters`: None where training decides; `says` is one line for people."""
 
     name: str
     family: str
     says: str
     build: str
     recipe: Recipe
-    parameters: int
+    parameters: int | None
     paper: str = SEEDS
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def boosted(self) -> bool:
+        """Whether this is a row of trees (`vitrine.zoo.boosted`) instead of a network."""
+        return self.build == BOOSTED
 
     def network(self) -> "nn.Module":
         """The network with fresh weights, drawn from torch's random numbers."""
@@ -93,6 +99,8 @@ ENTRIES = (
     Entry("linear-pixels", BASELINE, "logistic regression on pixels", "linear:pixels", _PLAIN, 7_850, "–"),
     Entry("linear-gradients", BASELINE, "logistic regression on histograms of gradients", "linear:gradients",
           _PLAIN, 12_970, "Dalal and Triggs 2005 (CVPR)"),
+    Entry("boosted-trees", BASELINE, "gradient boosting on pixels, ten trees a round", BOOSTED,
+          Recipe(300, 55_000, "boosting", 0.1), None, "Chen and Guestrin 2016 (KDD)"),
     Entry(
         "cnn-course", CONVOLUTIONAL, "six tanh convolutions, as described", "seeds:cnn",
         Recipe(150, 100, "rmsprop", 1e-3, bf16=True), 306_906,

@@ -8,18 +8,17 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from vitrine.errors import NotFound
+from vitrine.errors import InputError, NotFound
 from vitrine.stores.whole import whole
 from vitrine.zoo.classify_task import as_tensor
 from vitrine.zoo.data import CLASSES, Part
 from vitrine.zoo.results import mean_interval
-from vitrine.zoo.run import WEIGHTS, Unit
+from vitrine.zoo.run import Unit, device_here, trained_network
 
 _STARTS = 5  # k-means depends on where it starts: the interval is over these
 _COMPONENTS = 50
@@ -59,19 +58,18 @@ def pixels(part: Part) -> Vectors:
 
 def seen_by_network(unit: Unit, part: Part) -> Vectors:
     """What enters the last dense layer of a judged run's network, (n, its width); NotFound without its weights."""
-    path = unit.folder / WEIGHTS
-    if not path.exists():
-        raise NotFound(f"{path} does not exist", hint=f"vitrine zoo run {unit.entry.name}")
-    network = unit.entry.network()
-    network.load_state_dict(load_file(path))
-    network.eval()
+    if unit.entry.boosted:
+        raise InputError(f"{unit.entry.name} is no network: it has no inner view of a picture")
+    if not unit.weights.exists():
+        raise NotFound(f"{unit.weights} does not exist", hint=f"vitrine zoo run {unit.entry.name}")
+    network = trained_network(unit).eval()
     seen: list[torch.Tensor] = []
     last = [one for one in network.modules() if isinstance(one, torch.nn.Linear)][-1]
     last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with torch.no_grad():
-        for some in as_tensor(part, "cpu").split(1_000):
+        for some in as_tensor(part, device_here()).split(1_000):
             network(some)
-    vectors: Vectors = torch.cat(seen).numpy()
+    vectors: Vectors = torch.cat(seen).cpu().numpy()
     return vectors
 
 

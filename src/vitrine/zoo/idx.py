@@ -14,6 +14,7 @@ vitrine.errors.InputError: labels-idx1-ubyte: its header says 4 bytes of data, i
 
 import gzip
 import hashlib
+import io
 import math
 import struct
 import zlib
@@ -54,7 +55,8 @@ def _content(path: Path) -> bytes:
     if not packed.startswith(b"\x1f\x8b"):
         return packed
     try:
-        return gzip.decompress(packed)
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            return file.read(_LARGEST)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
             f"{path.name}: the gzip file of {len(packed):,} bytes is damaged: {error}", hint="fetch it again"

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 
 from vitrine.tracking import Tracker
 from vitrine.training.loop import Training
 from vitrine.zoo.data import GarmentSet
-from vitrine.zoo.results import Evidence
+from vitrine.zoo.results import Evidence, find
 from vitrine.zoo.run import Unit, judge_unit, train_unit
 
 
@@ -27,21 +28,23 @@ def run_units(
     """
     judged, waiting = [], []
     for unit in units:
-        end = None if minutes is None else time.monotonic() + 60 * minutes
-        training = train_unit(
-            unit,
-            garments,
-            go_on=lambda end=end: end is None or time.monotonic() < end,  # type: ignore[misc]
-            on_epoch=lambda training, unit=unit: on_epoch(unit, training),  # type: ignore[misc]
-        )
+        known = find(unit.home, unit.entry.name, unit.seed)
+        training = train_unit(unit, garments, go_on=_for(minutes), on_epoch=partial(on_epoch, unit))
         if training.finished or judge_unfinished:
             evidence = judge_unit(unit, garments, training)
-            track(unit, evidence)
+            if evidence != known:
+                track(unit, evidence)
             on_judged(evidence)
             judged.append(evidence)
         if not training.finished:
             waiting.append(unit)
     return judged, waiting
+
+
+def _for(minutes: float | None) -> Callable[[], bool]:
+    """True for so many minutes from now."""
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    return lambda: end is None or time.monotonic() < end
 
 
 def track(unit: Unit, evidence: Evidence) -> None:

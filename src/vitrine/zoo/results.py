@@ -19,7 +19,7 @@ from vitrine.stores.whole import whole
 from vitrine.zoo.data import CLASSES
 
 SHIPPED = Path(__file__).parent
-_TABLE, _FOLDER = "results.csv", "results"
+_TABLE, _FOLDER = "results.csv", "evidence"
 
 
 @dataclass(frozen=True, slots=True)

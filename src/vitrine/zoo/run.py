@@ -16,13 +16,12 @@ from vitrine.errors import NotFound, Refused
 from vitrine.records import now
 from vitrine.stores.whole import whole
 from vitrine.training.loop import Rule, Training, load_best, train
+from vitrine.zoo import cost
+from vitrine.zoo.boosted import answer_boosted, keep_boosted, train_boosted
 from vitrine.zoo.classify_task import ClassifyTask, answer, optimization
-from vitrine.zoo.cost import multiply_adds, parameters
 from vitrine.zoo.data import CLASSES, GarmentSet
 from vitrine.zoo.entries import Entry
 from vitrine.zoo.results import Evidence, Result, class_scores, confusion_matrix, find, keep
-
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,11 @@ class Unit:
         """The checkpoints and weights."""
         return self.home / "runs" / f"{self.entry.name.replace('/', '.')}.{self.seed}"
 
+    @property
+    def weights(self) -> Path:
+        """The weights of the best epoch, written when the unit is judged."""
+        return self.folder / ("weights.ubj" if self.entry.boosted else "weights.safetensors")
+
 
 def train_unit(
     unit: Unit,
@@ -48,32 +52,33 @@ def train_unit(
 ) -> Training:
     """Train a unit to its end, or until `go_on()` is false after an epoch; goes on where it was interrupted."""
     recipe, device = unit.entry.recipe, device_here()
+    identity = _identity(unit, garments)
+    if unit.entry.boosted:
+        threads = torch.get_num_threads()
+        return train_boosted(
+            recipe, garments, unit.folder, seed=unit.seed, threads=threads, identity=identity, go_on=go_on, on_epoch=on_epoch
+        )  # fmt: skip
     torch.manual_seed(unit.seed)
     network = unit.entry.network()
     task = ClassifyTask(network, recipe, garments.train, garments.validation, seed=unit.seed, device=device)
-    rule = Rule(epochs=recipe.epochs, seed=unit.seed, clip_norm=recipe.clip_norm, bf16=_in_bf16(unit.entry, device))
+    rule = Rule(epochs=recipe.epochs, seed=unit.seed, clip_norm=recipe.clip_norm, bf16=_in_bf16(unit.entry))
     how = optimization(network, recipe, len(task.rows))
-    identity = _identity(unit, garments, rule)
     return train(task, how, rule, unit.folder, identity=identity, on_epoch=on_epoch, go_on=go_on)
 
 
 def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence:
     """Read test with the weights of the best epoch and keep the result; a run that was judged as it stands is not again."""
     known = find(unit.home, unit.entry.name, unit.seed)
-    if known and known.result.epochs == len(training.history) and known.result.data_id == garments.data_id:
+    same = known and (known.result.epochs, known.result.data_id) == (len(training.history), garments.data_id)
+    if known and same and unit.weights.exists():
         return known
     if training.best is None:
         raise Refused(f"{unit.entry.name} was not trained yet", hint=f"vitrine zoo run {unit.entry.name}")
-    network = unit.entry.network()
-    load_best(network, unit.folder)
-    path = unit.folder / WEIGHTS
-    with whole(path, hint="free some space and run the same command again") as temporary:
-        save_file({name: one.contiguous() for name, one in network.state_dict().items()}, temporary)
-    answers = _answers(network, unit.entry, garments)
+    parameters, multiply_adds = _keep_weights(unit, training.best.epoch)
+    answers = _answers(unit, garments)
     confusion = confusion_matrix(garments.test.labels, answers)
     scores = class_scores(confusion)
     worst = min(scores, key=lambda one: one.f1)
-    device = device_here()
     result = Result(
         entry=unit.entry.name,
         seed=unit.seed,
@@ -89,13 +94,13 @@ def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence
         best_epoch=training.best.epoch,
         seconds=sum(epoch.seconds for epoch in training.history),
         cpu_seconds=sum(epoch.cpu_seconds for epoch in training.history),
-        parameters=parameters(network),
-        multiply_adds=multiply_adds(network),
-        device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        device=torch.cuda.get_device_name() if device_here() == "cuda" else "cpu",
         threads=torch.get_num_threads(),
-        arithmetic="bf16" if _in_bf16(unit.entry, device) else "f32",
+        arithmetic="bf16" if _in_bf16(unit.entry) else "f32",
         data_id=garments.data_id,
-        weights_sha256=_sha256(path),
+        weights_sha256=_sha256(unit.weights),
         commit=code_version(),
         looks=known.result.looks + 1 if known else 1,
         judged_at=now().isoformat(timespec="seconds"),
@@ -108,19 +113,16 @@ def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence
 def verify_unit(unit: Unit, garments: GarmentSet) -> Result:
     """Answer the test pictures anew from the kept weights; Refused where weights or accuracy are not as the table says."""
     known = find(unit.home, unit.entry.name, unit.seed)
-    path = unit.folder / WEIGHTS
-    if known is None or not path.exists():
+    if known is None or not unit.weights.exists():
         raise NotFound(
             f"{unit.home} has no judged run of {unit.entry.name} with seed {unit.seed}", hint="vitrine zoo results"
         )
-    seen = _sha256(path)
+    seen = _sha256(unit.weights)
     if seen != known.result.weights_sha256:
-        raise Refused(f"{path} has SHA-256 {seen}, the table says {known.result.weights_sha256}")
+        raise Refused(f"{unit.weights} has SHA-256 {seen}, the table says {known.result.weights_sha256}")
     if garments.data_id != known.result.data_id:
         raise Refused(f"this is the set {garments.data_id}, the run was judged on {known.result.data_id}")
-    network = unit.entry.network()
-    network.load_state_dict(load_file(path))
-    accuracy = float((_answers(network, unit.entry, garments) == garments.test.labels).mean())
+    accuracy = float((_answers(unit, garments) == garments.test.labels).mean())
     if round(abs(accuracy - known.result.accuracy) * len(garments.test)) > 0:
         raise Refused(
             f"{unit.entry.name}: the weights reach {accuracy:.4f}, the table says {known.result.accuracy:.4f}"
@@ -133,18 +135,40 @@ def device_here() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _answers(network: torch.nn.Module, entry: Entry, garments: GarmentSet) -> NDArray[np.int64]:
-    network.to(device_here())
-    found: NDArray[np.int64] = answer(network, garments.test, mirror=entry.recipe.mirror).argmax(axis=1)
+def trained_network(unit: Unit) -> torch.nn.Module:
+    """The network with the weights that were judged."""
+    network = unit.entry.network()
+    network.load_state_dict(load_file(unit.weights))
+    return network.to(device_here())
+
+
+def _keep_weights(unit: Unit, epoch: int) -> tuple[int, int]:
+    """Write the weights of the best epoch; returns parameters (of trees: nodes) and multiply-adds of one answer."""
+    if unit.entry.boosted:
+        return keep_boosted(unit.folder, unit.weights, epoch), 0
+    network = unit.entry.network()
+    load_best(network, unit.folder)
+    with whole(unit.weights, hint="free some space and run the same command again") as temporary:
+        save_file({name: one.contiguous() for name, one in network.state_dict().items()}, temporary)
+    return cost.parameters(network), cost.multiply_adds(network)
+
+
+def _answers(unit: Unit, garments: GarmentSet) -> NDArray[np.int64]:
+    """The class of every test picture, by the kept weights."""
+    if unit.entry.boosted:
+        scores = answer_boosted(unit.weights, garments.test)
+    else:
+        scores = answer(trained_network(unit), garments.test, mirror=unit.entry.recipe.mirror)
+    found: NDArray[np.int64] = scores.argmax(axis=1)
     return found
 
 
-def _in_bf16(entry: Entry, device: str) -> bool:
+def _in_bf16(entry: Entry) -> bool:
     """Whether the recipe's bfloat16 is used: a processor without it would only pretend, slowly."""
-    return entry.recipe.bf16 and (device == "cuda" or bool(torch.cpu._is_avx512_bf16_supported()))
+    return entry.recipe.bf16 and (device_here() == "cuda" or bool(torch.cpu._is_avx512_bf16_supported()))
 
 
-def _identity(unit: Unit, garments: GarmentSet, rule: Rule) -> dict[str, object]:
+def _identity(unit: Unit, garments: GarmentSet) -> dict[str, object]:
     recipe = asdict(unit.entry.recipe)
     if unit.entry.recipe.schedule == "constant":
         del recipe["epochs"]  # more epochs at a constant rate are the same training, longer
@@ -152,7 +176,7 @@ def _identity(unit: Unit, garments: GarmentSet, rule: Rule) -> dict[str, object]
         "entry": unit.entry.name,
         "build": unit.entry.build,
         "arguments": dict(unit.entry.arguments),
-        "recipe": recipe | {"bf16": rule.bf16},
+        "recipe": recipe | {"bf16": _in_bf16(unit.entry)},
         "seed": unit.seed,
         "data": garments.data_id,
     }

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vitrine.training.loop import Training
@@ -28,7 +29,7 @@ def run_study(
             if (variation.label, seed) in known:
                 continue
             unit = Unit(variation.entry, seed, home)
-            training = train_unit(unit, learnt, on_epoch=lambda training, unit=unit: on_epoch(unit, training))  # type: ignore[misc]
+            training = train_unit(unit, learnt, on_epoch=partial(on_epoch, unit))
             scores = [round(epoch.score, 4) for epoch in training.history]
             seconds = round(sum(epoch.cpu_seconds for epoch in training.history), 1)
             outcomes.append(Outcome(variation.label, seed, scores, seconds, learnt.data_id, code_version()))

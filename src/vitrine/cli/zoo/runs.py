@@ -68,12 +68,15 @@ def run(
     judged, waiting = run_units(
         units, learnt, minutes=minutes, judge_unfinished=judge, on_epoch=say_epoch, on_judged=say_judged
     )
+    if not judged:
+        raise Refused(
+            f"test was not read: {'; '.join(map(words, waiting))} did not reach the last epoch",
+            hint="run again to go on, or judge now with --judge",
+        )
     if as_json:
         output.show_json({"judged": [asdict(one.result) for one in judged], "waiting": [words(one) for one in waiting]})
     for unit in waiting:
         output.say(f"{words(unit)} has not reached its {unit.entry.recipe.epochs} epochs: run it again to go on")
-    if not judged:
-        raise Refused("no run was finished, so test was not read", hint="run again to go on, or judge now with --judge")
 
 
 def verify(

@@ -25,7 +25,7 @@ def list_entries(as_json: AsJson = False) -> None:
         (
             one.name,
             one.family,
-            f"{one.parameters:,}",
+            "–" if one.parameters is None else f"{one.parameters:,}",
             f"{one.recipe.epochs} × {one.recipe.optimizer}",
             one.says,
             one.paper,
