@@ -9,10 +9,12 @@ weights (only speed is compared) and the same shape. Prints medians over repeats
 """
 
 import argparse
+import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -30,6 +32,7 @@ from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
 from vitrine.jobs import run_training
 from vitrine.workspace import Workspace, create
+from vitrine.workspace import open as open_workspace
 
 SIDE = 1_200
 BATCH = 8
@@ -94,12 +97,11 @@ NETWORKS = {"MobileNetV2": mobilenet_v2, "ResNet-50": resnet50}
 
 
 def photos_of_studio_size(drawn: Path, folder: Path, count: int) -> None:
-    """Drawn photos enlarged to 1,200 pixels, as a studio delivers them."""
+    """Drawn photos enlarged to 1,200 pixels, as a studio delivers them, each the photo of a new product."""
     folder.mkdir()
     for path in sorted(drawn.iterdir())[:count]:
-        Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(
-            folder / path.name, quality=90
-        )
+        studio = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        studio.save(folder / f"N{path.name}", quality=90)
 
 
 def straightforward(network: nn.Module, heads: list[xgboost.XGBClassifier], photos: list[Path], output: Path) -> float:
@@ -116,6 +118,17 @@ def straightforward(network: nn.Module, heads: list[xgboost.XGBClassifier], phot
     columns = list(zip(*rows, strict=True))
     pq.write_table(pa.table(dict(zip(("photo", "attribute", "value", "confidence"), columns, strict=True))), output)
     return time.perf_counter() - begun
+
+
+def learn(drawn: Path, folder: Path, embedder: dict[str, Any]) -> Path:
+    """A workspace with 13 trained heads on this embedder."""
+    workspace = create(folder, (drawn / "taxonomy.toml").read_text(encoding="utf-8"), {"embedder": embedder})
+    items = items_of_rows(read_table(drawn / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
+    workspace.ingest(items, PhotoSource(str(drawn / "photos")), place="learn")
+    run_training(workspace, attributes=None, on_embed=lambda *_: None, on_train=lambda *_: None)
+    workspace.classify()
+    workspace.catalog.close()
+    return folder
 
 
 def ours(workspace: Workspace, table: Path, photos: Path, place: str) -> tuple[float, float]:
@@ -157,20 +170,15 @@ def main() -> None:
                 )
                 for _ in range(13)
             ]
+            learnt = learn(
+                folder / "learn", folder / network, {**propose_network(path), "color_shape": arguments.color_shape}
+            )
             plain, whole, parts = [], [], []
             for repeat in range(arguments.repeats):
                 plain.append(straightforward(model, heads, photos, folder / "plain.parquet"))
                 home = folder / f"{network}-{repeat}"
-                text = (folder / "learn" / "taxonomy.toml").read_text(encoding="utf-8")
-                settings = {**propose_network(path), "color_shape": arguments.color_shape}
-                workspace = create(home, text, {"embedder": settings})
-                items = items_of_rows(
-                    read_table(folder / "learn" / "labels.csv"), workspace.settings.columns, workspace.taxonomy
-                )
-                workspace.ingest(items, PhotoSource(str(folder / "learn" / "photos")), place="learn")
-                run_training(workspace, attributes=None, on_embed=lambda *_: None, on_train=lambda *_: None)
-                workspace.classify()
-                parts.append(ours(workspace, _bare_table(folder / "new" / "labels.csv"), folder / "studio", "new"))
+                shutil.copytree(learnt, home)
+                parts.append(ours(open_workspace(home), _bare_table(folder / "new"), folder / "studio", "new"))
                 whole.append(sum(parts[-1]))
             ratio = statistics.median(p / w for p, w in zip(plain, whole, strict=True))
             classify = statistics.median(p / c for p, (_, c) in zip(plain, parts, strict=True))
@@ -185,15 +193,11 @@ def main() -> None:
             )
 
 
-def _bare_table(labels: Path) -> Path:
-    """The table without a photo column, so that photos are found by their names, and without labels."""
-    rows = list(read_table(labels))
-    path = labels.with_name("bare.csv")
-    skus = dict.fromkeys(str(row.cells["sku"]) for row in rows)
+def _bare_table(drawn: Path) -> Path:
+    """A table of new products without a photo column, so that photos are found by their names, and without labels."""
+    path = drawn / "bare.csv"
+    skus = dict.fromkeys(str(row.cells["sku"]) for row in read_table(drawn / "labels.csv"))
     path.write_text("sku\n" + "\n".join(f"N{sku}" for sku in skus) + "\n", encoding="utf-8")
-    for photo in sorted((labels.parent.parent / "studio").iterdir()):
-        if not photo.name.startswith("N"):
-            photo.rename(photo.with_name(f"N{photo.name}"))
     return path
 
 

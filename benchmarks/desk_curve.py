@@ -26,7 +26,7 @@ from scipy import stats
 
 from real_photos import dataset_of, make
 from vitrine.desk.fill import rank
-from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
+from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.dataset import Dataset
 from vitrine.learn.folds import folds
@@ -85,7 +85,12 @@ def learn(one: Problem, labelled: NDArray[np.int64]) -> tuple[Any, Any]:
 
 
 def next_rows(
-    order: str, one: Problem, left: NDArray[np.int64], head: Any, look_alikes: LookAlikes, random: np.random.Generator
+    order: str,
+    one: Problem,
+    left: NDArray[np.int64],
+    head: Any,
+    surroundings: Surroundings,
+    random: np.random.Generator,
 ) -> NDArray[np.int64]:
     """The unlabelled rows in the order in which they would be asked."""
     if order == "random":
@@ -106,10 +111,10 @@ def next_rows(
     members = pa.table({"sku": one.skus.tolist(), "family_id": one.families.tolist()})
     nothing = pa.table({name: pa.array([], pa.string()) for name in ("sku", "attribute", "value")})
     place = {sku: row for row, sku in zip(left.tolist(), one.skus[left].tolist(), strict=True)}
-    return np.array([place[asked["sku"]] for asked in rank(pa.table(columns), members, nothing, look_alikes)])
+    return np.array([place[asked["sku"]] for asked in rank(pa.table(columns), members, nothing, surroundings)])
 
 
-def curve(order: str, one: Problem, sizes: Sequence[int], look_alikes: LookAlikes, seed: int) -> list[float]:
+def curve(order: str, one: Problem, sizes: Sequence[int], surroundings: Surroundings, seed: int) -> list[float]:
     """Accuracy on test with each number of labels."""
     random = np.random.default_rng(seed)
     shuffled = random.permutation(one.pool)
@@ -121,7 +126,7 @@ def curve(order: str, one: Problem, sizes: Sequence[int], look_alikes: LookAlike
         accuracy.append(float((answers == one.y[one.test]).mean()))
         if size is not None:
             left = np.setdiff1d(one.pool, labelled)
-            asked = next_rows(order, one, left, head, look_alikes, random)
+            asked = next_rows(order, one, left, head, surroundings, random)
             labelled = np.concatenate([labelled, asked[: size - len(labelled)]])
     return accuracy
 
@@ -153,7 +158,7 @@ def measure(workspace: Workspace, attribute: str, sizes: Sequence[int], repeats:
         projection = fit_projection(pool, embedder_id=workspace.embedder.id, blocks=blocks, columns=256)
         one = problem(dataset, projection.apply(vectors, embedder_id=workspace.embedder.id), attribute)
         photos_of = dict(zip(dataset.skus, dataset.table.column("photo_ids").to_pylist(), strict=True))
-        look_alikes = find_look_alikes(
+        surroundings = find_surroundings(
             photos_of,
             workspace.embeddings,
             embedder_id=workspace.embedder.id,
@@ -162,7 +167,7 @@ def measure(workspace: Workspace, attribute: str, sizes: Sequence[int], repeats:
         )
         tests.append(len(one.test))
         for order in ORDERS:
-            curves[order].append(curve(order, one, sizes, look_alikes, number))
+            curves[order].append(curve(order, one, sizes, surroundings, number))
     return summarize(attribute, sizes, {name: np.array(found) for name, found in curves.items()}, tests)
 
 

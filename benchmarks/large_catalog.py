@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vitrine.desk.fill import fill
-from vitrine.desk.look_alikes import LookAlikes
+from vitrine.desk.surroundings import Surroundings
 from vitrine.records import Member, ModelRecord, Product, Promotion, now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -51,8 +51,8 @@ def build(url: str, products: int) -> Catalog:
     vectors = random.standard_normal((products, 64)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     begun = time.perf_counter()
-    look_alikes = LookAlikes(tuple(skus), vectors, random.integers(0, max(1, products // 100), products))
-    opened = fill(catalog, taxonomy(), look_alikes)
+    surroundings = Surroundings(tuple(skus), vectors, random.integers(0, max(1, products // 100), products))
+    opened = fill(catalog, taxonomy(), surroundings)
     print(f"queue of {opened:,} filled in {time.perf_counter() - begun:.1f} s")
     return catalog
 

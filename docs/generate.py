@@ -1,4 +1,4 @@
-"""Write docs/reference from the product itself: every command, every setting, every check.
+"""Write docs/reference from the product itself: every command, every setting, every check, the zoo's results.
 
 python docs/generate.py            writes the pages
 python docs/generate.py --check    exit 1 when a page would change
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import typer.main
+from zoo_page import zoo_page
 
 from vitrine.checks.builtin import CHECKS
 from vitrine.cli.main import app
@@ -68,7 +69,12 @@ def _plain(text: str) -> str:
 
 
 def main() -> None:
-    pages = {"commands.md": commands_page(), "settings.md": settings_page(), "checks.md": checks_page()}
+    pages = {
+        "commands.md": commands_page(),
+        "settings.md": settings_page(),
+        "checks.md": checks_page(),
+        "zoo.md": zoo_page(),
+    }
     stale = []
     FOLDER.mkdir(exist_ok=True)
     for name, text in pages.items():

@@ -41,6 +41,7 @@ class Columns(_Section):
     description: str = Field("description", description="product text")
     brand: str = Field("brand", description="brand")
     price: str = Field("price", description="price")
+    stock: str = Field("stock", description="pieces in stock")
 
 
 class CleaningSettings(_Section):
@@ -65,6 +66,9 @@ class EmbedderSettings(_Section):
     mean: tuple[float, float, float] | None = Field(None, description="channel means subtracted (0..255 scale)")
     std: tuple[float, float, float] | None = Field(None, description="channel deviations divided by (0..255 scale)")
     mirror: bool = Field(False, description="average with the mirrored photo, at twice the cost")
+    center: float | None = Field(
+        None, gt=0.2, lt=1.0, description="look at this share of the middle as well, e.g. 0.7, at twice the cost"
+    )
     precision: Literal["f32", "bf16"] = Field("f32", description="arithmetic of the network, part of its identity")
 
 
@@ -87,6 +91,26 @@ class AuditSettings(_Section):
 
     first: int = Field(150, ge=1, description="after each certification, and weekly while the answers speak against it")
     weekly: float = Field(20, ge=0, description="in each week after that")
+    sample: int = Field(10, ge=0, description="products at a time of which people are asked all, for certificates")
+
+
+class LookAlikeSettings(_Section):
+    """How similar products are found."""
+
+    index: Literal["exact", "ivf", "pgvector"] = Field(
+        "exact",
+        description="exact scan; ivf (extra ann) from some 500,000 products; pgvector with a catalog in PostgreSQL",
+    )
+    attribute: str = Field("", description="what a probability speaks of; empty = the first attribute learnt")
+
+
+class ReceiveSettings(_Section):
+    """What a photo of a delivery is held against, and how often the answer may be wrong."""
+
+    brand: str = Field("brand", description="the attribute that says a product's brand")
+    false_alarms: float = Field(0.05, gt=0.0, lt=0.5, description="matching deliveries called a mismatch, at most")
+    false_matches: float = Field(0.05, gt=0.0, lt=0.5, description="other brands or products called a match, at most")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence with which both are proven")
 
 
 class Settings(BaseSettings):
@@ -106,6 +130,8 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     learn: LearnSettings = LearnSettings()
     audit: AuditSettings = AuditSettings()
+    lookalike: LookAlikeSettings = LookAlikeSettings()
+    receive: ReceiveSettings = ReceiveSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -193,6 +219,8 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("embedder", EmbedderSettings),
         ("learn", LearnSettings),
         ("audit", AuditSettings),
+        ("lookalike", LookAlikeSettings),
+        ("receive", ReceiveSettings),
     ]
 
 

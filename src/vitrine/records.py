@@ -25,7 +25,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One article of the catalog; `sku` is its key."""
+    """One article of the catalog; `sku` is its key, `stock` how many pieces there are, where that is known."""
 
     sku: str
     style_id: str | None
@@ -34,6 +34,7 @@ class Product:
     brand: str | None
     price: float | None
     added_at: datetime
+    stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +297,14 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """A product that was drawn, by no model's word, for people to say everything about."""
+
+    sku: str
+    drawn_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """A `value` that a head had published when its audit stopped it."""
 
@@ -370,6 +379,65 @@ class AccessToken:
     scopes: str
     expires_at: datetime | None
     added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """What was ordered: one line of a purchase order. `line_id` is its key: the line, after the order where there is one.
+
+    `brand` is as the order writes it; `place` is the table or the caller that the line came from.
+    """
+
+    line_id: str
+    order_id: str | None
+    line: str
+    supplier: str | None
+    sku: str | None
+    barcode: str | None
+    brand: str | None
+    description: str | None
+    quantity: float | None
+    unit: str | None
+    place: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A photo of a delivery held against its order line; `receipt_id` is made up by whoever sends it.
+
+    `answer` is match, mismatch or unknown, and `reason` the word that says why. `brand` is the value of `attribute` that
+    was seen and `confidence` its probability (0..1), `expected` the one that was ordered, `sku` the ordered product;
+    they, and the `model_id`, are empty where they were not compared. `evidence` is JSON.
+    """
+
+    receipt_id: str
+    line_id: str
+    photo_id: str
+    sku: str | None
+    attribute: str | None
+    answer: str
+    reason: str
+    brand: str | None
+    confidence: float | None
+    expected: str | None
+    evidence: str
+    model_id: str | None
+    person: str
+    taken_at: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What a person did with a delivery after its receipt; the newest of a receipt holds, none is overwritten."""
+
+    handling_id: str
+    receipt_id: str
+    action: str
+    comment: str | None
+    person: str
+    handled_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

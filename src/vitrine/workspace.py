@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
-from vitrine.desk import audit, draw
+from vitrine.desk import audit, draw, sample
 from vitrine.desk.fill import fill
-from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
+from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
@@ -40,7 +40,15 @@ from vitrine.learn import model as models
 from vitrine.learn.fuse import fuse, photos_to_fuse
 from vitrine.learn.learnt import Basis, Learnt
 from vitrine.learn.promote import champion_of
-from vitrine.records import PHOTOS, LookAtTest, ModelRecord, now
+from vitrine.lookalike import index as indexes
+from vitrine.lookalike.build import space_of_looks, space_of_model
+from vitrine.lookalike.evaluate import evaluate
+from vitrine.lookalike.finder import Finder
+from vitrine.lookalike.search import Found
+from vitrine.lookalike.shelf import Shelf
+from vitrine.lookalike.space import Space
+from vitrine.lookalike.wanted import Wanted
+from vitrine.records import PHOTOS, LookAtTest, ModelRecord, Photo, now
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -52,6 +60,7 @@ Progress = Callable[[int, int], None]
 
 
 _PHOTOS_COMPARED_AT_ONCE = 4_096
+_SAMPLED = 5_000
 
 
 def _silent(done: int, total: int) -> None:
@@ -66,6 +75,8 @@ class Workspace:
         self.settings = config.load(self.folder)
         self.cleaning = Cleaning(**self.settings.cleaning.model_dump())
         self._taxonomy: tuple[tuple[int, int], taxonomy.Taxonomy] | None = None
+        self._loaded: models.Model | None = None
+        self._finder: Finder | None = None
 
     # what it is made of
 
@@ -285,19 +296,88 @@ class Workspace:
         return report
 
     def ask(self) -> int:
-        """Draw the audits that are due and fill the queue anew; returns how many questions are open."""
+        """Draw audits and the sample that are due and fill the queue anew; returns how many questions are open."""
         draw.draw(self.catalog, self.settings.audit)
-        return fill(self.catalog, self.taxonomy, self.look_alikes)
+        sample.draw(self.catalog, self.settings.audit.sample)
+        return fill(self.catalog, self.taxonomy, self.surroundings)
 
     def audits(self) -> list[audit.AttributeAudit]:
         """How the promise of every attribute stands (see `vitrine.desk.audit`)."""
         return audit.status(self.catalog, self.taxonomy)
 
+    # look-alikes
+
+    def space(self) -> Space:
+        """Where look-alikes are near: the champion's space, or looks alone where there is none yet."""
+        folder = self.data / "lookalike"
+        champion = champion_of(self.catalog)
+        if champion is not None:
+            model = self.model(champion)
+            basis = models.load_basis(champion, self.data / "models")
+            dataset = self.dataset(model.dataset_id)
+            return space_of_model(model, basis, dataset, self.take(dataset), folder)
+        blocks = [(block.start, block.stop) for block in self.embedder.blocks]
+        return space_of_looks(self.some_vectors(), embedder_id=self.embedding_id, blocks=blocks)
+
+    def some_vectors(self) -> NDArray[np.float32]:
+        """Fused vectors (n, dim) of an even sample of at most 10,000 products with photos."""
+        photos_of = list(photos_to_fuse(self.catalog.read(schema.product_photos)).values())
+        some = photos_of[:: max(1, len(photos_of) // _SAMPLED)]
+        self.embed([photo_id for photos in some for photo_id in photos])
+        return fuse(some, self.embeddings)
+
+    def evaluate_look_alikes(self, *, attributes: Sequence[str] = (), change: str | None = None) -> dict[str, Any]:
+        """Measure look-alikes on the test part (see `vitrine.lookalike.evaluate`); counted as a look at it."""
+        model = self.model()
+        dataset = self.dataset(model.dataset_id)
+        self.count_test_use(model)
+        return evaluate(self.space(), dataset, self.take(dataset), attributes=attributes, change=change)
+
+    def open_finder(self) -> Finder:
+        """What finds look-alikes (see `vitrine.lookalike`) by the champion of now; `refresh` fills it the first time."""
+        space = self.space()
+        settings = self.settings.lookalike
+        options = {}
+        if settings.index == "pgvector":
+            options = {"url": self.catalog.url, "table": space.id.replace("-", "_")}
+
+        def points_of(photos_of: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+            self.embed([photo_id for photos in photos_of for photo_id in photos])
+            return space.points(space.describe(fuse(photos_of, self.embeddings)))
+
+        shelf = Shelf(space, self.data / "lookalike")
+        index = indexes.make(settings.index, space.dim, **options)
+        return Finder(self.catalog, shelf, index, points_of, attribute=settings.attribute)
+
     @property
-    def look_alikes(self) -> LookAlikes:
-        """Which products look alike, of those that have photos with vectors (see `vitrine.desk.look_alikes`)."""
+    def finder(self) -> Finder:
+        """What finds look-alikes; built anew when there is another champion."""
+        champion = champion_of(self.catalog)
+        if self._finder is None or self._finder.space.model_id != champion:
+            self._finder = self.open_finder()
+        return self._finder
+
+    def similar(self, sku: str, wanted: Wanted | None = None) -> Found:
+        """Products like one of the catalog (see `vitrine.lookalike.search`)."""
+        return self.finder.of_product(sku, wanted or Wanted())
+
+    def similar_to_photo(self, data: bytes, wanted: Wanted | None = None) -> Found:
+        """Products like a new photo, from its bytes, without keeping it. Raises UnreadablePhoto."""
+        return self.finder.of_photo(*self.look_at(data), wanted or Wanted())
+
+    def look_at(self, data: bytes) -> tuple[Photo, NDArray[np.float32]]:
+        """A new photo from its bytes, without keeping it: its record and its vector (1, dim). Raises UnreadablePhoto.
+
+        The same road as a batch: clean, then embed.
+        """
+        photo, cleaned = describe_photo(data, self.cleaning)
+        return photo, self.embedder.embed([self._embeddable(cleaned)])
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """The products around each product, of those that have photos with vectors (see `vitrine.desk.surroundings`)."""
         photos_of = photos_to_fuse(self.catalog.read(schema.product_photos))
-        return find_look_alikes(
+        return find_surroundings(
             photos_of,
             self.embeddings,
             embedder_id=self.embedding_id,
@@ -306,20 +386,20 @@ class Workspace:
         )
 
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
-        """Attributes of one new photo from its bytes, without keeping it.
-
-        The same road as a batch: clean, embed, decide. Raises UnreadablePhoto.
-        """
-        photo, cleaned = describe_photo(data, self.cleaning)
-        vectors = self.embedder.embed([self._embeddable(cleaned)])
+        """Attributes of one new photo from its bytes, without keeping it. Raises UnreadablePhoto."""
+        photo, vectors = self.look_at(data)
         answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
         answers = classify.withhold(answers, audit.stopped(self.catalog))
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]
 
-    @cached_property
+    @property
     def _champion(self) -> models.Model:
-        return self.model()
+        """The champion, loaded once for as long as it is that."""
+        model_id = champion_of(self.catalog)
+        if self._loaded is None or (self._loaded.model_id, self._loaded.taxonomy_id) != (model_id, self.taxonomy.id):
+            self._loaded = self.model(model_id)
+        return self._loaded
 
     # reading
 

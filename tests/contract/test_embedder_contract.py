@@ -24,12 +24,13 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_network(tmp_path_factory.mktemp("network"))
 
 
-@pytest.fixture(scope="module", params=["color-shape", "openvino", "openvino-mirror", "composite"])
+@pytest.fixture(scope="module", params=["color-shape", "openvino", "openvino-mirror", "openvino-center", "composite"])
 def embedder(request: pytest.FixtureRequest, network: Path) -> Embedder:
     makers: dict[str, Callable[[], Embedder]] = {
         "color-shape": ColorShape,
         "openvino": lambda: OpenVino(network),
         "openvino-mirror": lambda: OpenVino(network, mirror=True, resize="crop"),
+        "openvino-center": lambda: OpenVino(network, center=0.7),
         "composite": lambda: Composite([OpenVino(network), ColorShape()]),
     }
     return makers[request.param]()
@@ -151,6 +152,8 @@ def test_the_id_changes_with_every_field_of_the_contract(network: Path, tmp_path
         OpenVino(network, std=(1.0, 2.0, 3.0)),
         OpenVino(network, precision="bf16"),
         OpenVino(network, mirror=True),
+        OpenVino(network, center=0.7),
+        OpenVino(network, center=0.6),
         ColorShape(),
         Composite([OpenVino(network), ColorShape()]),
         Composite([ColorShape(), OpenVino(network)]),

@@ -8,7 +8,7 @@ from small_desk import TAXONOMY, Desk
 from vitrine.desk import grid, queue
 from vitrine.desk.decisions import Answer, decide, undo
 from vitrine.desk.fill import fill
-from vitrine.desk.look_alikes import LookAlikes
+from vitrine.desk.surroundings import Surroundings
 from vitrine.errors import InputError
 from vitrine.stores import schema
 
@@ -78,7 +78,7 @@ def test_a_rare_value_is_never_swept_along(desk: Desk) -> None:
     assert (len(swept.decisions), dict(swept.held_back)) == (0, {"p05": queue.RARE})
 
 
-def test_a_confident_answer_that_its_look_alikes_contradict_is_asked_although_published(desk: Desk) -> None:
+def test_a_confident_answer_that_its_surroundings_contradict_is_asked_although_published(desk: Desk) -> None:
     """All products look the same and eleven are red; the twelfth is surely blue, says the model."""
     with desk.catalog.transaction() as connection:
         table = schema.predictions
@@ -87,7 +87,7 @@ def test_a_confident_answer_that_its_look_alikes_contradict_is_asked_although_pu
         blue = of_color & table.c.sku.in_(["p11", "p10", "p09"])
         connection.execute(sa.update(table).where(blue).values(value="blue"))
     vectors = np.ones((12, 1), np.float32)
-    fill(desk.catalog, TAXONOMY, LookAlikes(tuple(ALL), vectors, np.zeros(12, np.int64)))
+    fill(desk.catalog, TAXONOMY, Surroundings(tuple(ALL), vectors, np.zeros(12, np.int64)))
     items = queue.next_items(desk.catalog, TAXONOMY, "ana", attribute="color", count=20)
     assert {item.sku: item.reason for item in items} == dict.fromkeys(["p09", "p10", "p11"], queue.OUTLIER)
     shown = grid.page(desk.catalog, TAXONOMY, "color", "blue").cells

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from small_desk import MOMENT, TAXONOMY, Desk
 from vitrine.desk import propagate
 from vitrine.desk.decisions import Answer, decide, undo
-from vitrine.desk.look_alikes import LookAlikes
+from vitrine.desk.surroundings import Surroundings
 from vitrine.errors import InputError, NotFound
 from vitrine.records import Photo, ProductPhoto, Twin
 from vitrine.stores import schema
@@ -16,9 +16,9 @@ ALL = tuple(f"p{i:02d}" for i in range(12))
 
 
 def propose(
-    desk: Desk, sku: str, value: str, attribute: str = "color", alike: LookAlikes | None = None
+    desk: Desk, sku: str, value: str, attribute: str = "color", alike: Surroundings | None = None
 ) -> dict[str, str]:
-    found = propagate.propose(desk.catalog, TAXONOMY, sku, attribute, value, look_alikes=alike)
+    found = propagate.propose(desk.catalog, TAXONOMY, sku, attribute, value, surroundings=alike)
     return {one.sku: one.reason for one in found}
 
 
@@ -46,10 +46,10 @@ def test_colorways_are_proposed_for_what_does_not_depend_on_color(desk: Desk) ->
     assert propose(desk, "p06", "none", attribute="heel") == {}, "the model says that of its colorway already"
 
 
-def test_look_alikes_are_proposed_where_the_model_made_the_same_mistake(desk: Desk) -> None:
+def test_surroundings_are_proposed_where_the_model_made_the_same_mistake(desk: Desk) -> None:
     angles = np.linspace(0, 1.5, 12)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    alike = LookAlikes(ALL, vectors, np.zeros(12, np.int64))
+    alike = Surroundings(ALL, vectors, np.zeros(12, np.int64))
     with desk.catalog.transaction() as connection:
         of_p07 = (schema.predictions.c.sku == "p07") & (schema.predictions.c.attribute == "color")
         connection.execute(sa.update(schema.predictions).where(of_p07).values(value="pink"))

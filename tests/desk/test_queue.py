@@ -61,7 +61,7 @@ def test_families_and_doubt_come_first_and_a_family_is_asked_once_before_others_
     assert take(desk, "ana", attribute="heel")["p00"].family_size == 3
 
 
-def test_look_alikes_do_not_follow_each_other_where_others_are_left() -> None:
+def test_surroundings_do_not_follow_each_other_where_others_are_left() -> None:
     clusters = [1, 1, 1, 2, 2, 3]
     asked = [{"attribute": "color", "cluster": cluster, "n": n} for n, cluster in enumerate(clusters)]
     order = list(spread(iter(asked)))

@@ -61,6 +61,20 @@ def test_a_ready_table_trains_a_champion_and_keeps_the_contract(quarters: Path, 
     assert listed["champions"] == {"market-churn": report["model"]}
 
 
+def test_a_first_model_that_is_no_better_than_a_coin_is_no_champion(quarters: Path, tmp_path: Path) -> None:
+    table = pq.read_table(quarters)
+    coin = np.random.default_rng(1).random(table.num_rows) < 0.5
+    noise = tmp_path / "noise.parquet"
+    pq.write_table(table.set_column(table.column_names.index("is_churn"), "is_churn", pa.array(coin)), noise)
+    report = json.loads(train(noise, tmp_path, "--json").stdout)
+    assert report["promoted"] is False and "not shown to be better than a coin" in report["not_promoted"]
+    promoted = vitrine("market", "promote", "churn", "-w", tmp_path)
+    assert promoted.returncode == 1 and "not shown to be better than a coin" in promoted.stderr
+    assert vitrine("market", "score", "churn", "-w", tmp_path).returncode == 2
+    again = json.loads(train(quarters, tmp_path, "--json").stdout)
+    assert again["promoted"] is True, "what can be learnt becomes the first champion later"
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -212,3 +212,15 @@ def test_a_classifier_refuses_another_projection() -> None:
     classifier.check(first)
     with pytest.raises(Refused, match="the a classifier reads"):
         classifier.check(other)
+
+
+def test_few_rows_have_the_components_that_their_covariance_has() -> None:
+    from vitrine.learn.projection import _principal
+
+    rows = np.random.default_rng(3).normal(size=(30, 40)).astype(np.float32)
+    rows -= rows.mean(axis=0)
+    variance, directions = _principal(rows, 12)
+    covariance = rows.T.astype(np.float64) @ rows / len(rows)
+    assert np.allclose(covariance @ directions, directions * variance, atol=1e-4)
+    assert np.allclose(directions.T @ directions, np.eye(12), atol=1e-4)
+    assert np.all(np.diff(variance) <= 0)

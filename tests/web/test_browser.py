@@ -171,6 +171,7 @@ PATHS = [
     "/curate/grid?attribute=color",
     "/curate/grid?attribute=color&value=black",
     "/models",
+    "/zoo",
     "/jobs",
     "/nothing",
 ]

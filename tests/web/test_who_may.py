@@ -40,6 +40,8 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("GET", "/catalog"): "viewer",
     ("GET", "/product"): "viewer",
     ("GET", "/models"): "viewer",
+    ("GET", "/zoo"): "viewer",
+    ("GET", "/api/v1/zoo"): "viewer",
     ("GET", "/models/compare"): "viewer",
     ("GET", "/models/scorecard"): "viewer",
     ("GET", "/api/v1/overview"): "viewer",
@@ -65,6 +67,20 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("GET", "/api/v1/jobs/{job_id}"): "viewer",
     ("POST", "/api/v1/jobs"): "admin",
     ("POST", "/api/v1/classify"): "viewer",
+    ("GET", "/api/v1/products/{sku:path}/similar"): "viewer",
+    ("POST", "/api/v1/search"): "viewer",
+    ("GET", "/look-alikes"): "viewer",
+    ("POST", "/look-alikes"): "viewer",
+    ("GET", "/receive"): "curator",
+    ("GET", "/receipts"): "viewer",
+    ("POST", "/receipts"): "curator",
+    ("POST", "/api/v1/orders"): "curator",
+    ("GET", "/api/v1/order-lines"): "viewer",
+    ("GET", "/api/v1/receipts"): "viewer",
+    ("POST", "/api/v1/receipts"): "curator",
+    ("POST", "/api/v1/receipts/{receipt_id}/handling"): "curator",
+    ("GET", "/api/v1/receipts/counts"): "viewer",
+    ("GET", "/api/v1/receipts/export"): "viewer",
 }
 
 
@@ -84,7 +100,9 @@ def walk(entries: Iterable[Any]) -> Iterator[Any]:
 
 
 def status_of(client: TestClient, method: str, path: str) -> int:
-    shown = path.format(version="x", name="x", photo_id="x", width=160, job_id="x", batch_id="x" * 12)
+    shown = path.replace("{sku:path}", "x").format(
+        version="x", name="x", photo_id="x", width=160, job_id="x", batch_id="x" * 12, receipt_id="x" * 12
+    )
     return client.request(method, shown).status_code
 
 

@@ -4,21 +4,28 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 
 from vitrine.checks.evidence import Evidence
 
 _SAMPLES = 32
 _MOST_SIZES = 8
 _MOST_GROUPS = 12
+_PER_VALUE = 6  # pictures of a value: enough to see what its photos have in common
+_VALUES_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How many products have each value of an attribute, most frequent first; `unlabelled` have none."""
+    """How many products have each value of an attribute, most frequent first; `unlabelled` have none.
+
+    `samples` are (value, photo_ids) of the most frequent values, one photo a product, drawn by its hash.
+    """
 
     attribute: str
     values: tuple[tuple[str, int], ...]
     unlabelled: int
+    samples: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property
     def most(self) -> int:
@@ -77,7 +84,14 @@ def _balance(evidence: Evidence, name: str) -> Balance:
     attribute, counts = evidence.taxonomy.attributes[name], evidence.counts[name]
     values = sorted(((value, counts[value]) for value in attribute.values), key=lambda pair: -pair[1])
     shown = tuple((attribute.display_value(value), count) for value, count in values)
-    return Balance(attribute.display(), shown, len(evidence.photos_of) - counts.total())
+    frequent = [value for value, count in values[:_VALUES_SHOWN] if count]
+    samples = tuple((attribute.display_value(value), _pictures(evidence, name, value)) for value in frequent)
+    return Balance(attribute.display(), shown, len(evidence.photos_of) - counts.total(), samples)
+
+
+def _pictures(evidence: Evidence, name: str, value: str) -> tuple[str, ...]:
+    having = evidence.dataset.filter(pc.equal(evidence.dataset[name], value)).column("photo_ids").to_pylist()
+    return tuple(sorted({photo_ids[0] for photo_ids in having})[:_PER_VALUE])
 
 
 def _sizes(evidence: Evidence) -> Sizes | None:

@@ -10,6 +10,7 @@ _REMEDIES = {
     "bad-row": "correct the row and ingest again",
     "bad-key": "give the product a key and ingest again",
     "bad-price": "correct the price and ingest again: the product came in without it",
+    "bad-stock": "correct the number of pieces and ingest again: the product came in without it",
     "bad-path": "name a path inside the photos folder and ingest again",
     "no-product": "add a row for it to the table, or leave the file out",
     "not-a-photo": "move the photo into a folder named after its value",

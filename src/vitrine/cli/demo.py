@@ -57,4 +57,5 @@ def _show(report: Any) -> None:
     output.say(f"One photo to attributes: {report.one_photo_ms:.0f} ms. All of it: {report.seconds:.0f} s.")
     output.say(f"Look at  {report.folder}/reports/scorecard-{model}.html")
     output.say(f"         {report.folder}/reports/check.html")
-    output.say("Then, in a folder of your own:  vitrine init --table labels.csv")
+    output.say(f"Then open the desk:  vitrine serve --workspace {report.folder}")
+    output.say("And in a folder of your own:  vitrine init --table labels.csv")

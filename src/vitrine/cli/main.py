@@ -17,11 +17,15 @@ from vitrine.cli import (
     ingest,
     init,
     learn,
+    lookalike,
     market,
     output,
+    receive,
     serve,
+    similar,
     taxonomy,
     users,
+    zoo,
 )
 from vitrine.errors import VitrineError
 
@@ -46,19 +50,25 @@ for command in (
     learn.retrain,
     learn.models,
     classify.classify,
+    similar.similar,
     desk.audit,
     finetune.finetune,
     backup.backup,
     backup.restore,
+    receive.receive,
+    receive.orders,
     serve.serve,
     configure.doctor,
 ):
     app.command()(command)
 app.add_typer(configure.config, name="config")
+app.add_typer(lookalike.lookalike, name="lookalike")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
+app.add_typer(receive.receipts, name="receipts")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")
+app.add_typer(zoo.zoo, name="zoo")
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,7 @@ import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
-from vitrine.errors import Refused, VitrineError
+from vitrine.errors import InputError, Refused, VitrineError
 
 if TYPE_CHECKING:
     from vitrine.web.auth import Access
@@ -24,6 +24,11 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8300,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option("--tls-cert", help="Certificate (PEM), to serve over TLS; the phone's live camera needs it."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key (PEM).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the desk in a browser: curate, search the catalog, compare models.
@@ -32,11 +37,12 @@ def serve(
     """
     import vitrine
 
+    tls = _tls_files(tls_cert, tls_key)
     opened = vitrine.open(workspace)
     access = how_people_come_in(opened, host, port)
     fill_queue_once(opened)
     opened.catalog.note_sizes()
-    _run(opened, access, host, port, as_json)
+    _run(opened, access, host, port, tls, as_json)
 
 
 def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access":
@@ -75,7 +81,31 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _run(workspace: "Workspace", access: "Access", host: str, port: int, as_json: bool) -> None:
+def _tls_files(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    """Certificate and key, None without TLS; InputError for files that do not make a pair."""
+    import ssl
+
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise InputError("TLS needs a certificate and its key", hint="give both --tls-cert FILE and --tls-key FILE")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(
+            f"{cert} and {key} cannot be used for TLS: {reason}", hint="both are PEM files, the key without a password"
+        ) from None
+    return cert, key
+
+
+def _no_password() -> str:
+    raise ValueError("the key is locked by a password")  # else OpenSSL would ask for it in the terminal
+
+
+def _run(
+    workspace: "Workspace", access: "Access", host: str, port: int, tls: tuple[Path, Path] | None, as_json: bool
+) -> None:
     import socket
 
     import uvicorn
@@ -96,21 +126,31 @@ def _run(workspace: "Workspace", access: "Access", host: str, port: int, as_json
     taken = listener.getsockname()[1]
     app = create_app(workspace, access)
     shown = f"[{host}]" if ":" in host else host
-    link = f"http://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
+    link = f"{'https' if tls else 'http'}://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
     if as_json:
         output.show_json({"url": link, "by_link": access.by_link})
     else:
-        _tell(link, access.by_link)
+        _tell(link, access.by_link, bool(tls))
     log_to_stderr()
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        ssl_certfile=str(tls[0]) if tls else None,
+        ssl_keyfile=str(tls[1]) if tls else None,
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _tell(link: str, by_link: bool) -> None:
+def _tell(link: str, by_link: bool, tls: bool) -> None:
     if by_link:
         output.say(f"The desk is open. This link works once:\n\n  {link}\n\nCtrl-C closes it.")
+    elif tls:
+        output.say(f"The desk is open at {link}\nCtrl-C closes it.")
     else:
         output.say(
-            f"The desk is open at {link}\nPasswords and cookies go over this connection as they are: put TLS before it "
-            "(docs/guides/server.md).\nCtrl-C closes it."
+            f"The desk is open at {link}\nPasswords and cookies go over this connection as they are: "
+            "give --tls-cert and --tls-key, or put TLS before it (docs/guides/server.md).\nCtrl-C closes it."
         )

@@ -19,6 +19,8 @@ from vitrine.stores import schema
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
+LABELLED = 0.85  # of the products; the others are what the machine publishes and the desk asks about
+
 Progress = Callable[[int, int], None]
 Watch = Callable[[str], Progress]
 
@@ -99,7 +101,7 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
     stages: dict[str, float] = {}
     watch = _timed(watch, stages)
     drawn = folder / "drawn"
-    planted = draw_catalog(drawn, products=products, seed=seed, progress=watch("draw"))
+    planted = draw_catalog(drawn, products=products, seed=seed, labelled=LABELLED, progress=watch("draw"))
     workspace = _workspace(folder, drawn)
     rows = read_table(drawn / "labels.csv")
     items = items_of_rows(rows, workspace.settings.columns, workspace.taxonomy)

@@ -9,6 +9,7 @@ can be helped.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
 import duckdb
@@ -19,9 +20,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk import audit, journal, queue
+from vitrine.desk import audit, deliveries, journal, queue, sample
 from vitrine.desk.journal import Pair
-from vitrine.desk.look_alikes import NEIGHBORS, LookAlikes
+from vitrine.desk.surroundings import NEIGHBORS, Surroundings
 from vitrine.intake.labels import current_labels, table_labels
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Queued
@@ -31,7 +32,7 @@ from vitrine.taxonomy import Taxonomy
 
 BLIND_SHARE = 0.05
 RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % in a small one
-AUDIT_EVERY = 4
+DRAWN_EVERY = 4
 SURE = 0.9
 CONTRADICTED = 0.2  # of the neighbors agree
 LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
@@ -39,20 +40,23 @@ LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against n
 Question = dict[str, Any]
 
 
-def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = None) -> int:
+def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None = None) -> int:
     """Replace the queue by the questions that the champion's predictions leave; returns how many are open.
 
-    What is published is asked only where it stands out: a rare value, or a confident answer that `look_alikes`
+    What is published is asked only where it stands out: a rare value, or a confident answer that `surroundings`
     contradict; what a table says already, only where the prediction says otherwise. What people have decided stays
     decided, what they asked for again is asked. Without a champion, or before products were classified, only the latter
-    is left. Audits (see `vitrine.desk.draw`) stand between the others.
+    is left. What chance chose, audits (see `vitrine.desk.draw`) and a fair sample (`vitrine.desk.sample`), stands between.
     """
     predictions, members, labels = _known(catalog, taxonomy)
-    questions = rank(predictions, members, labels, look_alikes)
+    questions = rank(predictions, members, labels, surroundings)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
-        audits = audit.waiting(connection, champion_of(catalog))
-        rows = list(_in_line(_between(questions, audits), journal.every_entry(connection)))
+        champion = champion_of(catalog)
+        drawn = _drawn(connection, champion)
+        delivered = deliveries.questions(connection, taxonomy, champion)
+        asked = _delivered_first(delivered, _between(questions, drawn), drawn)
+        rows = list(_in_line(asked, journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
     catalog.note_sizes()
@@ -60,7 +64,7 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, look_alikes: LookAlikes | None = 
 
 
 def rank(
-    predictions: pa.Table, members: pa.Table, labels: pa.Table, look_alikes: LookAlikes | None
+    predictions: pa.Table, members: pa.Table, labels: pa.Table, surroundings: Surroundings | None
 ) -> Iterator[Question]:
     """The questions that predictions leave, the one most worth asking first.
 
@@ -68,13 +72,13 @@ def rank(
     `labels` sku, attribute, value: what is known already. A question has sku, attribute, head_id, reason, worth,
     family_size and cluster.
     """
-    alike = look_alikes.clusters if look_alikes else {}
+    alike = surroundings.clusters if surroundings else {}
     with duckdb.connect() as connection:
         connection.register("predictions", predictions)
         connection.register("members", members)
         connection.register("labelled", labels)
         connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
-        connection.register("agreeing", agreement(predictions, members, look_alikes))
+        connection.register("agreeing", agreement(predictions, members, surroundings))
         ranked = connection.sql(_RANKED).to_arrow_table()
     return spread(question for batch in ranked.to_batches(max_chunksize=50_000) for question in batch.to_pylist())
 
@@ -98,16 +102,32 @@ def spread(questions: Iterable[Question]) -> Iterator[Question]:
         yield from held
 
 
-def _between(questions: Iterable[Question], audits: Sequence[Queued]) -> Iterator[Question]:
-    """Every few questions an audit; a question that is an audit too is asked only as that."""
-    left = deque(asdict(one) for one in audits)
-    audited = {(one.sku, one.attribute) for one in audits}
-    others = (one for one in questions if (one["sku"], one["attribute"]) not in audited)
+def _drawn(connection: sa.Connection, champion: str | None) -> list[Queued]:
+    """What chance chose: audits and the fair sample in turn, each question once."""
+    both = zip_longest(audit.waiting(connection, champion), sample.waiting(connection, champion))
+    return list({(one.sku, one.attribute): one for pair in both for one in pair if one}.values())
+
+
+def _between(questions: Iterable[Question], drawn: Sequence[Queued]) -> Iterator[Question]:
+    """Every few questions one that was drawn; a question that was drawn too is asked only as that."""
+    left = deque(asdict(one) for one in drawn)
+    pairs = {(one.sku, one.attribute) for one in drawn}
+    others = (one for one in questions if (one["sku"], one["attribute"]) not in pairs)
     for number, question in enumerate(others, 1):
         yield question
-        if left and number % AUDIT_EVERY == 0:
+        if left and number % DRAWN_EVERY == 0:
             yield left.popleft()
     yield from left
+
+
+def _delivered_first(
+    delivered: Iterable[Question], others: Iterable[Question], drawn: Sequence[Queued]
+) -> Iterator[Question]:
+    """What deliveries ask, then the rest; what was drawn stays that, because its answer is counted."""
+    counted = {(one.sku, one.attribute) for one in drawn}
+    first = {pair: one for one in delivered if (pair := (one["sku"], one["attribute"])) not in counted}
+    yield from first.values()
+    yield from (one for one in others if (one["sku"], one["attribute"]) not in first)
 
 
 def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:
@@ -124,25 +144,25 @@ def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa
     return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
 
 
-def agreement(predictions: pa.Table, members: pa.Table, look_alikes: LookAlikes | None) -> pa.Table:
+def agreement(predictions: pa.Table, members: pa.Table, surroundings: Surroundings | None) -> pa.Table:
     """Columns sku, attribute, agreement: the share of the product's neighbors that have the same prediction, 0..1."""
     tables = [pa.table({"sku": pa.array([], pa.string()), "attribute": pa.array([], pa.string()), "agreement": []})]
-    if look_alikes is not None and len(look_alikes.skus) > NEIGHBORS:
+    if surroundings is not None and len(surroundings.skus) > NEIGHBORS:
         families = dict(zip(*(members.column(name).to_pylist() for name in ("sku", "family_id")), strict=True))
-        groups = np.unique([families.get(sku, sku) for sku in look_alikes.skus], return_inverse=True)[1]
-        near = look_alikes.neighbors(groups)
+        groups = np.unique([families.get(sku, sku) for sku in surroundings.skus], return_inverse=True)[1]
+        near = surroundings.neighbors(groups)
         for name in predictions.column("attribute").unique().to_pylist():
             tables.append(
-                _agreement(name, predictions.filter(pc.equal(predictions["attribute"], name)), look_alikes, near)
+                _agreement(name, predictions.filter(pc.equal(predictions["attribute"], name)), surroundings, near)
             )
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _agreement(name: str, predictions: pa.Table, look_alikes: LookAlikes, near: NDArray[np.int64]) -> pa.Table:
+def _agreement(name: str, predictions: pa.Table, surroundings: Surroundings, near: NDArray[np.int64]) -> pa.Table:
     skus = predictions.column("sku").to_pylist()
-    known = [i for i, sku in enumerate(skus) if sku in look_alikes.rows]
-    rows = np.array([look_alikes.rows[skus[i]] for i in known], np.int64)
-    said = np.full(len(look_alikes.skus) + 1, -1)  # the last place is that of "no neighbor"
+    known = [i for i, sku in enumerate(skus) if sku in surroundings.rows]
+    rows = np.array([surroundings.rows[skus[i]] for i in known], np.int64)
+    said = np.full(len(surroundings.skus) + 1, -1)  # the last place is that of "no neighbor"
     values = np.unique(predictions.column("value").to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
     said[rows] = values[known]
     around = said[near[rows]]
@@ -206,7 +226,7 @@ def _in_line(questions: Iterable[Question], entered: Mapping[Pair, list[Decision
             "not_for": not_for,
             "worth": question["worth"],
             "family_size": question["family_size"],
-            "blind": question["reason"] == journal.AUDIT or journal.coin("blind", *pair, BLIND_SHARE),
+            "blind": question["reason"] in (journal.AUDIT, journal.SAMPLE) or journal.coin("blind", *pair, BLIND_SHARE),
         }
     for alive in people.values():
         asked = queue.asked_by_people(alive)

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from vitrine.classify import PUBLISHED
-from vitrine.desk import decisions, journal, queue
+from vitrine.desk import audit, decisions, journal, queue
 from vitrine.desk.decisions import Answer
 from vitrine.desk.journal import DECIDED, GRID, REJECTED
 from vitrine.errors import InputError
+from vitrine.intake.retell import Retelling
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision
 from vitrine.stores import schema
@@ -135,9 +136,10 @@ def check_value(taxonomy: Taxonomy, attribute: str, value: str) -> None:
 
 def _cells(catalog: Catalog, attribute: str, value: str, after: tuple[float, str] | None, size: int) -> sa.Select[Any]:
     said, products, asked = schema.predictions, schema.products, schema.queue
+    decision = audit.decision_now(audit.stopped(catalog))
     of_head = sa.select(said.c.head_id).where(said.c.model_id == champion_of(catalog), said.c.attribute == attribute)
     query = (
-        sa.select(said.c.sku, products.c.name, said.c.confidence, said.c.decision, asked.c.reason)
+        sa.select(said.c.sku, products.c.name, said.c.confidence, decision, asked.c.reason)
         .join(products, products.c.sku == said.c.sku)
         .outerjoin(asked, (asked.c.sku == said.c.sku) & (asked.c.attribute == said.c.attribute))
         .where(said.c.attribute == attribute, said.c.value == value)
@@ -149,10 +151,13 @@ def _cells(catalog: Catalog, attribute: str, value: str, after: tuple[float, str
 
 
 def _labelled(said: sa.Table) -> sa.ColumnElement[bool]:
-    """Whether a table says the same as the prediction."""
+    """Whether a table says the same as the prediction, told in today's taxonomy."""
     labels = schema.labels
-    return sa.exists().where(
-        labels.c.sku == said.c.sku, labels.c.attribute == said.c.attribute, labels.c.value == said.c.value
+    told = Retelling(labels, labels.c.recorded_at, labels.c.value)
+    of_row = (labels.c.sku == said.c.sku) & (labels.c.attribute == said.c.attribute)
+    table = labels.outerjoin(told.retold, told.on)
+    return sa.exists(
+        sa.select(labels.c.sku).select_from(table).where(of_row, told.value == said.c.value).correlate(said)
     )
 
 

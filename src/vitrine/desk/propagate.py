@@ -13,11 +13,12 @@ from vitrine.desk import decisions, journal, queue
 from vitrine.desk.decisions import Answer, Entered
 from vitrine.desk.grid import check_value
 from vitrine.desk.journal import FAMILY
-from vitrine.desk.look_alikes import LookAlikes
+from vitrine.desk.surroundings import Surroundings
 from vitrine.errors import NotFound
 from vitrine.learn.dataset import color_words, is_color
 from vitrine.learn.promote import champion_of
 from vitrine.learn.split import style_key
+from vitrine.lookalike.same_picture import photos_of, same_picture
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
@@ -50,7 +51,13 @@ class Proposal:
 
 
 def propose(
-    catalog: Catalog, taxonomy: Taxonomy, sku: str, attribute: str, value: str, *, look_alikes: LookAlikes | None = None
+    catalog: Catalog,
+    taxonomy: Taxonomy,
+    sku: str,
+    attribute: str,
+    value: str,
+    *,
+    surroundings: Surroundings | None = None,
 ) -> list[Proposal]:
     """The products that the correction of `sku` to `value` speaks for, the surest reason first, at most `MOST_PROPOSED`.
 
@@ -62,10 +69,10 @@ def propose(
     with catalog.reading() as connection:
         _check_product(connection, sku)
         wrong = _predictions(connection, attribute, [sku], champion_of(catalog)).get(sku)
-        similarity = _similarity(look_alikes, sku)
+        similarity = _similarity(surroundings, sku)
         reasons: dict[str, str] = {}
         for reason, found in (
-            (TWIN, _twins(connection, sku)),
+            (TWIN, same_picture(connection, photos_of(connection, sku))),
             (SAME_FAMILY, _family(connection, sku)),
             (COLORWAY, _colorways(connection, taxonomy, sku, attribute)),
             (LOOK_ALIKE, (other for other, score in similarity.items() if score >= _ALIKE)),
@@ -121,28 +128,15 @@ def _concerned(reason: str, said: Any, wrong: Any, value: str) -> bool:
     return reason == COLORWAY or (wrong is not None and said.value == wrong.value)
 
 
-def _similarity(look_alikes: LookAlikes | None, sku: str) -> dict[str, float]:
-    if look_alikes is None or sku not in look_alikes.rows:
+def _similarity(surroundings: Surroundings | None, sku: str) -> dict[str, float]:
+    if surroundings is None or sku not in surroundings.rows:
         return {}
-    return dict(look_alikes.nearest(sku, _LOOKED_AT))
+    return dict(surroundings.nearest(sku, _LOOKED_AT))
 
 
 def _check_product(connection: sa.Connection, sku: str) -> None:
     if sku not in _names(connection, [sku]):
         raise NotFound(f"product {sku[:80]!r} is not in the catalog")
-
-
-def _twins(connection: sa.Connection, sku: str) -> Sequence[str]:
-    """Products that show the same photo, or a twin of one of its photos."""
-    links, twins = schema.product_photos, schema.twins
-    own = sa.select(links.c.photo_id).where(links.c.sku == sku)
-    alike = sa.union(
-        own,
-        sa.select(twins.c.photo_b).where(twins.c.photo_a.in_(own)),
-        sa.select(twins.c.photo_a).where(twins.c.photo_b.in_(own)),
-    )
-    shown = sa.select(links.c.sku).distinct().where(links.c.photo_id.in_(alike)).order_by(links.c.sku)
-    return connection.scalars(shown).all()
 
 
 def _family(connection: sa.Connection, sku: str) -> Sequence[str]:

@@ -27,7 +27,8 @@ UNCERTAIN = "uncertain"
 OUTLIER = "outlier"
 RARE = "rare"
 AGAINST_LABEL = "against label"
-ALONE = (OUTLIER, RARE, AGAINST_LABEL, journal.AUDIT)
+DELIVERY = "delivery"
+ALONE = (OUTLIER, RARE, AGAINST_LABEL, DELIVERY, journal.AUDIT, journal.SAMPLE)
 _ASKED_BY_PEOPLE = (journal.REJECTED, journal.UNSURE, journal.REVIEW)
 
 

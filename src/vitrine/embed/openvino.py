@@ -1,5 +1,6 @@
 """Embed with any network that OpenVINO reads: ONNX, TFLite or IR, from this disk or the Hugging Face hub."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,8 @@ class OpenVino:
     file is read when the id or a vector is first asked for, and compiled when a vector is. With `mirror` the
     vector is the mean of the photo's and its mirror image's, at twice the cost. Each request holds one photo,
     so that no photo's bits depend on its neighbors; several requests run at a time.
+    With `center` the network also looks at that share of each side in the middle of the photo, where a logo or a buckle
+    is larger; what it sees there are blocks of their own, at twice the cost.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class OpenVino:
         std: Triple | None = None,
         precision: Precision = "f32",
         mirror: bool = False,
+        center: float | None = None,
     ) -> None:
         self._model = str(model)
         self._folder = folder or Path()
@@ -52,6 +56,7 @@ class OpenVino:
         self._mean, self._std = mean, std
         self.precision = precision
         self.mirror = mirror
+        self.center = center
         self._lock = Lock()
 
     @cached_property
@@ -95,7 +100,8 @@ class OpenVino:
     @property
     def contract(self) -> dict[str, object]:
         """Everything that changes a vector."""
-        return {
+        center = {} if self.center is None else {"center": self.center}
+        return center | {
             "kind": "openvino",
             "version": 1,
             "weights": self.description.sha256,
@@ -108,12 +114,13 @@ class OpenVino:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """One block for each value that is read, named after it."""
+        """One block for each value that is read, named after it; then those of the middle of the photo."""
         lengths = {candidate.output: candidate.dim for candidate in self.description.candidates}
         blocks: list[Block] = []
-        for name in self.outputs:
-            start = blocks[-1].stop if blocks else 0
-            blocks.append(Block(name, start, start + lengths[name]))
+        for view in ("",) if self.center is None else ("", " center"):
+            for name in self.outputs:
+                start = blocks[-1].stop if blocks else 0
+                blocks.append(Block(name + view, start, start + lengths[name]))
         return tuple(blocks)
 
     @property
@@ -124,33 +131,40 @@ class OpenVino:
     @property
     def side(self) -> int:
         """The shortest side in pixels that is of use."""
-        return self.preprocessing.size
+        return math.ceil(self.preprocessing.size / (self.center or 1.0))
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Vectors (n, dim) of RGB images of any sizes."""
-        views = 2 if self.mirror else 1
-        vectors = np.empty((len(images), views, self.dim), np.float32)
-        size, mode = self.preprocessing.size, self.preprocessing.resize
+        mirrors = 2 if self.mirror else 1
+        vectors = np.empty((len(images), mirrors, self.dim), np.float32)
         for image in images:
             check_image(image)
 
-        def keep(request: Any, place: tuple[int, int]) -> None:
-            for number, block in enumerate(self.blocks):
+        def keep(request: Any, place: tuple[int, int, int]) -> None:
+            row, mirrored, view = place
+            count = len(self.outputs)
+            for number, block in enumerate(self.blocks[view * count : (view + 1) * count]):
                 values = request.get_output_tensor(number).data
-                vectors[(*place, slice(block.start, block.stop))] = values.reshape(-1)
+                vectors[row, mirrored, block.start : block.stop] = values.reshape(-1)
 
         with self._lock:
             queue = self._queue
             queue.set_callback(keep)
             for row, image in enumerate(images):
-                square = preprocess(image, size, mode)
-                queue.start_async({0: square[None]}, (row, 0))
-                if self.mirror:
-                    queue.start_async({0: np.ascontiguousarray(square[None, :, ::-1])}, (row, 1))
+                for view, square in enumerate(self._squares(image)):
+                    queue.start_async({0: square[None]}, (row, 0, view))
+                    if self.mirror:
+                        queue.start_async({0: np.ascontiguousarray(square[None, :, ::-1])}, (row, 1, view))
             queue.wait_all()
         if self.mirror:
             return np.asarray((vectors[:, 0] + vectors[:, 1]) * np.float32(0.5))
         return vectors[:, 0]
+
+    def _squares(self, image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """What the network is shown of a photo: all of it, and its middle where that is wanted."""
+        size, mode = self.preprocessing.size, self.preprocessing.resize
+        pictures = [image] if self.center is None else [image, _middle(image, self.center)]
+        return [preprocess(picture, size, mode) for picture in pictures]
 
     @cached_property
     def _queue(self) -> Any:
@@ -183,6 +197,13 @@ class OpenVino:
             taken.preprocess().convert_element_type(openvino.Type.f32)
             taken.preprocess().mean(list(wanted.mean)).scale(list(wanted.std))
         return steps.build()
+
+
+def _middle(image: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """The middle of a picture: `share` of its height and width, at least one pixel."""
+    height, width = (max(1, round(share * side)) for side in image.shape[:2])
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
 
 
 def best_precision() -> Precision:

@@ -230,6 +230,7 @@ def _product(item: Item) -> Product:
         brand=fields.get("brand"),
         price=fields.get("price"),
         added_at=now(),
+        stock=fields.get("stock"),
     )
 
 

@@ -169,6 +169,12 @@ def _read_fields(item: Item, row: TableRow, columns: Columns) -> list[Problem]:
             item.fields.setdefault("price", read_price(price))
         except ValueError:
             problems.append(Problem(row.number, "bad-price", item.sku, price, f"'{price}' is no price"))
+    stock = text(row.cells.get(columns.stock))
+    if not is_empty(stock):
+        if stock.isascii() and stock.isdigit():
+            item.fields.setdefault("stock", int(stock))
+        else:
+            problems.append(Problem(row.number, "bad-stock", item.sku, stock, f"'{stock}' is no number of pieces"))
     return problems
 
 

@@ -77,6 +77,19 @@ def spoken_labels(catalog: Catalog) -> pa.Table:
         return check_table(connection.sql(query).to_arrow_table(), Label, key=_KEY, where="labels")
 
 
+def chosen_by_models(catalog: Catalog) -> set[tuple[str, str]]:
+    """The (sku, attribute) that people were asked because of what a model said, and of which no table says anything.
+
+    They teach a model and are no fair sample of the catalog; what was drawn by chance (`samples`) is none of them.
+    """
+    table, labels, samples = schema.decisions, schema.labels, schema.samples
+    labelled = sa.exists().where(labels.c.sku == table.c.sku, labels.c.attribute == table.c.attribute)
+    drawn = sa.exists().where(samples.c.sku == table.c.sku)
+    query = sa.select(table.c.sku, table.c.attribute).where(~labelled, ~drawn).group_by(table.c.sku, table.c.attribute)
+    asked = catalog.read(query.having(sa.func.count() == sa.func.count(table.c.head_id)))
+    return set(zip(asked.column("sku").to_pylist(), asked.column("attribute").to_pylist(), strict=True))
+
+
 def current_labels(labels: pa.Table) -> pa.Table:
     """Columns sku, attribute, value, source, conflict; several rows of a key only where one batch contradicts itself."""
     query = """

@@ -23,6 +23,7 @@ _NAMES_OF_COLUMN = {
     "description": ("description", "descricao", "text"),
     "brand": ("brand", "marca"),
     "price": ("price", "preco", "precio", "harga"),
+    "stock": ("stock", "in_stock", "quantity", "estoque", "existencias", "stok"),
 }
 
 

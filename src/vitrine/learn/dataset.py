@@ -5,7 +5,7 @@ say what it learnt from. Only people's and tables' labels are in it; what a mach
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vitrine.errors import InputError, NotFound
-from vitrine.intake.labels import current_labels, spoken_labels
+from vitrine.intake.labels import chosen_by_models, current_labels, spoken_labels
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.split import check_no_crossing, split, style_key
 from vitrine.records import Move
@@ -71,7 +71,8 @@ def freeze(catalog: Catalog, taxonomy: Taxonomy, folder: Path, *, salt: str = ""
     with catalog.transaction() as connection:
         catalog.put(schema.members, placed.members.to_pylist(), connection=connection)
         catalog.add(schema.moves, placed.moves, connection=connection)
-    table = snapshot(products, links, placed.members, spoken_labels(catalog), taxonomy)
+    chosen = chosen_by_models(catalog)
+    table = snapshot(products, links, placed.members, spoken_labels(catalog), taxonomy, chosen=chosen)
     return _write(table, taxonomy.id, folder, placed.moves)
 
 
@@ -84,8 +85,20 @@ def load(dataset_id: str, folder: Path) -> Dataset:
     return Dataset(dataset_id, table.schema.metadata[b"taxonomy_id"].decode(), table)
 
 
-def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.Table, taxonomy: Taxonomy) -> pa.Table:
-    """The data set's table from the catalog's tables (see `Dataset.table`)."""
+def snapshot(
+    products: pa.Table,
+    links: pa.Table,
+    members: pa.Table,
+    labels: pa.Table,
+    taxonomy: Taxonomy,
+    *,
+    chosen: Collection[tuple[str, str]] = (),
+) -> pa.Table:
+    """The data set's table from the catalog's tables (see `Dataset.table`).
+
+    Only the train part reads the labels of the (sku, attribute) in `chosen`: a model chose to ask for them, so they would
+    make the other parts no fair sample.
+    """
     photos = photos_to_fuse(links)
     said = _labels_by_sku(labels, taxonomy)
     names = dict(zip(products.column("sku").to_pylist(), products.column("name").to_pylist(), strict=True))
@@ -95,7 +108,10 @@ def snapshot(products: pa.Table, links: pa.Table, members: pa.Table, labels: pa.
         sku = member["sku"]
         if sku not in photos:
             continue
-        complete = taxonomy.infer_not_applicable(said.get(sku, {}))
+        own = said.get(sku, {})
+        if member["part"] != "train":
+            own = {name: value for name, value in own.items() if (sku, name) not in chosen}
+        complete = taxonomy.infer_not_applicable(own)
         style = style_key(names.get(sku) or "", words) or member["family_id"]
         fixed = {**member, "style": style, "photo_ids": photos[sku]}
         rows.append(fixed | {name: complete.get(name) for name in taxonomy.attributes})

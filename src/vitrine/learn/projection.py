@@ -142,13 +142,20 @@ def _block_scale(centered: NDArray[np.float32], blocks: Sequence[tuple[int, int]
 
 
 def _principal(centered: NDArray[np.float32], columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Largest variances (c,) and their directions (dim, c), each with its largest entry positive."""
+    """Largest variances (c,) and their directions (dim, c), each with its largest entry positive.
+
+    Fewer rows than columns have the same components by their inner products, in a fraction of the time.
+    """
+    few = len(centered) < centered.shape[1]
     # One thread: on a busy machine a second one waits for the first at every step, ten times as long.
     with threadpool_limits(limits=1):
-        covariance = (centered.T @ centered).astype(np.float64) / len(centered)
-        dim = len(covariance)
-        wanted = (max(0, dim - columns), dim - 1)
-        variance, directions = eigh(covariance, subset_by_index=wanted, overwrite_a=True)
+        products = (centered @ centered.T if few else centered.T @ centered).astype(np.float64) / len(centered)
+        size = len(products)
+        wanted = (max(0, size - columns), size - 1)
+        variance, directions = eigh(products, subset_by_index=wanted, overwrite_a=True)
+        if few:
+            lengths = np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny) * len(centered))
+            directions = centered.T.astype(np.float64) @ directions / lengths
     variance, directions = variance[::-1], directions[:, ::-1]
     kept = variance > LEAST_VARIANCE * max(float(variance[0]), np.finfo(np.float64).tiny)
     if not kept.any() or variance[0] <= 0:

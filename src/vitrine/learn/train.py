@@ -88,8 +88,8 @@ def train(
     classifiers = {name: one.classifier for name, one in learnt.items()}
     calibrators = {name: one.calibrator for name, one in learnt.items()}
     predictor = Predictor.build(projection, classifiers, calibrators, taxonomy)
-    out_of_fold = _out_of_fold(dataset, train_rows, projected, predictor, learnt)
-    certificates, product = _certify(dataset, train_rows, calibrate_rows, predictor, out_of_fold, take, settings)
+    unseen = out_of_fold(dataset, train_rows, projected, predictor, learnt)
+    certificates, product = _certify(dataset, train_rows, calibrate_rows, predictor, unseen, take, settings)
     model = Model(
         dataset_id=dataset.dataset_id,
         embedder_id=embedder_id,
@@ -100,7 +100,7 @@ def train(
         reports={name: list(one.report) for name, one in learnt.items()},
     )
     on_progress(len(known) + 1, len(known) + 1)
-    return Trained(model, learnt, left_out, out_of_fold)
+    return Trained(model, learnt, left_out, unseen)
 
 
 def learnable(
@@ -188,7 +188,7 @@ def answers(dataset: Dataset, rows: NDArray[np.intp], name: str, decoded: Decode
     )
 
 
-def _out_of_fold(
+def out_of_fold(
     dataset: Dataset,
     train_rows: NDArray[np.intp],
     projected: Vectors,

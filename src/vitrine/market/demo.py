@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrine.errors import Refused
+from vitrine.learn.promote import champion_of
 from vitrine.market.home import Market
 from vitrine.market.jobs import run_promotion, run_training
 from vitrine.market.lookahead import lookahead
@@ -20,6 +21,7 @@ from vitrine.market.report.write import write_report
 from vitrine.market.score import score
 from vitrine.market.segment_jobs import run_segments
 from vitrine.market.simulate import simulate
+from vitrine.market.tasks import line
 from vitrine.stores.whole import whole
 
 Progress = Callable[[int, int], None]
@@ -73,9 +75,10 @@ def run_demo(folder: Path, *, sellers: int, orders: int, seed: int, watch: Watch
         )
     segments = run_segments(market, seed=seed)
     for task, one in training.items():
-        if not one["promoted"]:
+        if not one["promoted"] and "not_promoted" not in one:
             _try_promotion(market, task, one)
-    scores = [score(market, task).as_dict() for task in (*_LABELLED, "segments")]
+    champions = [task for task in (*_LABELLED, "segments") if champion_of(market.catalog, line=line(task))]
+    scores = [score(market, task).as_dict() for task in champions]
     found = DemoReport(
         folder=folder,
         ingested=ingested.as_dict(),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from vitrine.errors import NotFound
+from vitrine.errors import NotFound, Refused
 from vitrine.learn.promote import Proof, champion_of, promote, roll_back
 from vitrine.market.abt import Abt
 from vitrine.market.base_table import BaseTable
 from vitrine.market.make_abt import PLANS, make_abt
 from vitrine.market.model import Model
 from vitrine.market.profit import Costs
-from vitrine.market.proof import compare_auc
+from vitrine.market.proof import against_chance, compare_auc
 from vitrine.market.queries import sql, sql_id
 from vitrine.market.segment_jobs import compare_stability
 from vitrine.market.tasks import line, task
@@ -47,7 +47,8 @@ def run_training(
 ) -> dict[str, Any]:
     """Train a task on its base table, made anew from the features, or on a `given` one; keep and log the model.
 
-    The first model of a task becomes its champion, a later one is a challenger. Returns the report.
+    The first model of a task that is better than chance becomes its champion, a later one is a challenger. Returns the
+    report.
     """
     from vitrine.tracking import CHALLENGER, CHAMPION
 
@@ -68,12 +69,17 @@ def run_training(
         metrics=_metrics(trained.scorecard),
         folder=folder,
     )
-    first = champion_of(market.catalog, line=line(name)) is None
-    alias = CHAMPION if first else CHALLENGER
+    not_promoted = ""
+    if champion_of(market.catalog, line=line(name)) is None:
+        try:
+            promote(market.catalog, model.model_id, against_chance(trained.scorecard), line=line(name))
+        except Refused as refused:
+            not_promoted = refused.message
+    promoted = champion_of(market.catalog, line=line(name)) == model.model_id
+    alias = CHAMPION if promoted else CHALLENGER
     market.tracker.register(line(name), run_id, alias=alias, tags={"model_id": model.model_id})
-    if first:
-        promote(market.catalog, model.model_id, None, line=line(name))
-    return _report(trained, promoted=champion_of(market.catalog, line=line(name)) == model.model_id)
+    report = _report(trained, promoted=promoted)
+    return report | ({"not_promoted": not_promoted} if not_promoted else {})
 
 
 def run_promotion(market: "Market", name: str, model_id: str | None) -> dict[str, Any]:
@@ -83,9 +89,11 @@ def run_promotion(market: "Market", name: str, model_id: str | None) -> dict[str
     challenger = model_id or newest_model(market, name)
     champion = champion_of(market.catalog, line=line(name))
     comparison: Proof | None = None
-    if champion is not None and champion != challenger and name == "segments":
-        comparison = compare_stability(market, challenger, champion)
-    elif champion is not None and champion != challenger:
+    if name == "segments":
+        comparison = compare_stability(market, challenger, champion) if champion else None
+    elif champion is None:
+        comparison = against_chance(scorecard(market, challenger))
+    elif champion != challenger:
         later = pq.read_table(_folder(market, challenger) / "later.parquet")
         keys = [(later.schema.metadata or {})[key].decode() for key in (b"time", b"group")]
         models = [Model.load(market.data / "models", one) for one in (challenger, champion)]
@@ -108,7 +116,8 @@ def champion(market: "Market", name: str) -> Model:
     """The task's champion; NotFound before the first training."""
     found = champion_of(market.catalog, line=line(task(name).name))
     if found is None:
-        raise NotFound(f"there is no champion of {name} yet", hint=f"vitrine market train {name} makes the first one")
+        hint = f"vitrine market train {name} makes the first one, if it is better than chance"
+        raise NotFound(f"there is no champion of {name} yet", hint=hint)
     return Model.load(market.data / "models", found)
 
 

@@ -1,6 +1,7 @@
 """Champion by proof for the marketplace's tasks: a higher AUC on the same later rows, beyond chance."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,42 @@ class AucComparison:
         low, high = self.interval
         between = f"95 % interval {low:+.4f} to {high:+.4f}, n = {self.n:,}, {self.groups:,} sellers"
         return f"{self.challenger} against {self.champion}: AUC {self.gain:+.4f} ({between})"
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstChance:
+    """The first model of a task has no champion to beat, but it must be better than a coin on `n` later rows."""
+
+    challenger: str
+    n: int
+    auc: float | None
+    interval: tuple[float | None, float | None]
+    champion: str = "a coin"
+
+    @property
+    def proven(self) -> bool:
+        """Better than a coin beyond chance."""
+        return (self.interval[0] or 0.0) > 0.5
+
+    @property
+    def advice(self) -> str:
+        """What to do where nothing is proven."""
+        return "more months of data tell more; vitrine market train again with them"
+
+    def sentence(self) -> str:
+        """The comparison as a person reads it."""
+        low, high = self.interval
+        if self.auc is None or low is None or high is None:
+            return f"{self.challenger} cannot be judged: its {self.n:,} later rows are of one class"
+        between = f"95 % interval {low:.3f} to {high:.3f}, n = {self.n:,}"
+        return f"{self.challenger} is not shown to be better than {self.champion}: AUC {self.auc:.3f} ({between})"
+
+
+def against_chance(scorecard: dict[str, Any]) -> AgainstChance:
+    """A model's figures on its later rows, against a coin."""
+    later = scorecard["later"]
+    auc = later["auc"]
+    return AgainstChance(scorecard["model"], later["n"], auc["mean"], (auc["low"], auc["high"]))
 
 
 def compare_auc(challenger: Model, champion: Model, later: pa.Table, *, keys: tuple[str, str]) -> AucComparison:

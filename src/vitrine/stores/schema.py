@@ -52,6 +52,15 @@ products = Table(
     Column("brand", String),
     Column("price", Float),
     _moment("added_at"),
+    Column("stock", Integer),
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=True),
+    Column("sku", String, nullable=False),
+    Index("ix_places_sku", "sku", unique=True),
 )
 
 photos = Table(
@@ -71,6 +80,7 @@ photos = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("compared", Boolean, nullable=False),
     _moment("added_at"),
+    Index("ix_photos_moment", "added_at"),
 )
 
 product_photos = Table(
@@ -93,6 +103,7 @@ labels = Table(
     Column("source", String, primary_key=True),
     Column("batch", String, primary_key=True),
     _moment("recorded_at"),
+    Index("ix_labels_moment", "recorded_at"),
 )
 
 quarantine = Table(
@@ -291,6 +302,13 @@ audits = Table(
     Index("ix_audits_round", "attribute", "model_id"),
 )
 
+samples = Table(
+    "samples",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    _moment("drawn_at"),
+)
+
 recalls = Table(
     "recalls",
     metadata,
@@ -357,6 +375,57 @@ tokens = Table(
     Column("scopes", String, nullable=False),
     Column("expires_at", Moment),
     _moment("added_at"),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("line_id", String, primary_key=True),
+    Column("order_id", String),
+    Column("line", String, nullable=False),
+    Column("supplier", String),
+    Column("sku", String),
+    Column("barcode", String, index=True),
+    Column("brand", String),
+    Column("description", Text),
+    Column("quantity", Float),
+    Column("unit", String),
+    Column("place", Text, nullable=False),
+    _moment("added_at"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("receipt_id", String, primary_key=True),
+    Column("line_id", String, ForeignKey("order_lines.line_id"), nullable=False),
+    Column("photo_id", String(64), nullable=False, index=True),
+    Column("sku", String),
+    Column("attribute", String),
+    Column("answer", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("brand", String),
+    Column("confidence", Float),
+    Column("expected", String),
+    Column("evidence", Text, nullable=False),
+    Column("model_id", String),
+    Column("person", String, nullable=False),
+    _moment("taken_at"),
+    _moment("received_at"),
+    Index("ix_receipts_line", "line_id"),
+    Index("ix_receipts_answer", "answer", "received_at"),
+    Index("ix_receipts_moment", "received_at", "receipt_id"),
+)
+
+handlings = Table(
+    "handlings",
+    metadata,
+    Column("handling_id", String, primary_key=True),
+    Column("receipt_id", String, ForeignKey("receipts.receipt_id"), nullable=False, index=True),
+    Column("action", String, nullable=False),
+    Column("comment", Text),
+    Column("person", String, nullable=False),
+    _moment("handled_at"),
 )
 
 events = Table(

@@ -76,7 +76,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of the history: mean training loss, score and figures on validation, learning rate, seconds of training."""
+    """One epoch of the history: mean training loss, score and figures on validation, learning rate, seconds of training.
+
+    `cpu_seconds` are the processor's, over all threads: on a busy machine they say more. 0 where they were not measured.
+    """
 
     epoch: int
     loss: float
@@ -84,6 +87,7 @@ class Epoch:
     rate: float
     seconds: float
     figures: Mapping[str, float]
+    cpu_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -105,7 +109,7 @@ def train(
     on_epoch: Callable[[Training], object] = lambda training: None,
     go_on: Callable[[], bool] = lambda: True,
 ) -> Training:
-    """Train until the rule ends it, or until `go_on()` is false after an epoch; call again to continue.
+    """Train until the rule ends it or `go_on()`, asked between epochs, is false; call again to continue.
 
     `folder` gets `last.safetensors` (all that is needed to go on) and `best.safetensors` (the weights of the best score).
     `identity` is what made the training (plain values); a folder of another identity is refused. Raises Refused when
@@ -117,14 +121,15 @@ def train(
         epoch = len(training.history) + 1
         torch.manual_seed(rule.seed * 1_000_003 + epoch)
         task.begin(epoch)
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         loss = _one_epoch(task, optimization, rule, epoch)
-        seconds = time.perf_counter() - began
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
         validation = task.validate()
         rate = _rate(optimization.optimizer)
         if optimization.plateau is not None:
             optimization.plateau.step(validation.score)
-        training.history.append(Epoch(epoch, loss, validation.score, rate, seconds, dict(validation.figures)))
+        figures = dict(validation.figures)
+        training.history.append(Epoch(epoch, loss, validation.score, rate, seconds, figures, cpu_seconds))
         _keep(task, optimization, rule, folder, identity, training)
         on_epoch(training)
     return training

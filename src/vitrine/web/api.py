@@ -13,6 +13,7 @@ from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
 from vitrine.web.queries.scorecards import Compared, Models, compare_models, models
 from vitrine.web.queries.search import CatalogPage, Filters, search
+from vitrine.web.queries.zoo import ZooPage, zoo
 
 router = APIRouter(prefix="/api/v1")
 
@@ -61,6 +62,12 @@ def compare_json(request: Request, person: Viewer, left: Key, right: Key) -> Com
     """`left` as challenger against `right` on common test products."""
     workspace = request.app.state.workspace
     return compare_models(workspace.catalog, request.app.state.scorecards, left, right, workspace.evaluation_rows)
+
+
+@router.get("/zoo", tags=["models"])
+def zoo_json(request: Request, person: Viewer) -> ZooPage:
+    """What small networks reach on Fashion-MNIST, with their evidence."""
+    return zoo()
 
 
 class JobBody(BaseModel):

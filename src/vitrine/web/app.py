@@ -9,12 +9,14 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from vitrine import __version__
 from vitrine.errors import NotFound
+from vitrine.receive.receiver import Receiver
 from vitrine.stores import schema
-from vitrine.web import api, desk_api, pages, sign_in
+from vitrine.web import api, desk_api, look, pages, receive_api, receive_pages, sign_in
 from vitrine.web.auth import Access, Attempts, Viewer
 from vitrine.web.counted import Counted
 from vitrine.web.evidence import Neighborhood
 from vitrine.web.failures import answer_failures
+from vitrine.web.finding import Finding
 from vitrine.web.guard import Guard, Meters
 from vitrine.web.inputs import Key
 from vitrine.web.photos import Photos
@@ -44,6 +46,8 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.attempts = (Attempts(5, 15 * 60), Attempts(30, 15 * 60))  # failed sign-ins by name, by address
     app.state.photos = Photos(workspace)
     app.state.neighborhood = Neighborhood(workspace)
+    app.state.finding = Finding(workspace)
+    app.state.receiver = Receiver(workspace)
     app.state.counted = Counted(workspace.catalog)
     app.state.scorecards = Scorecards(workspace.data / "models", workspace.data / "evaluations")
     _add_shared(app)
@@ -51,6 +55,10 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.include_router(pages.router)
     app.include_router(api.router)
     app.include_router(desk_api.router)
+    app.include_router(look.json_router)
+    app.include_router(look.page_router)
+    app.include_router(receive_pages.router)
+    app.include_router(receive_api.router)
     answer_failures(app)
     if access.by_link:  # a name that an attacker points at 127.0.0.1 is not served
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])

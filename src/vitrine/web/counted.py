@@ -1,35 +1,58 @@
 """Counts of all answers, kept for some seconds: a scan of millions is made once for everybody who looks."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 from vitrine.learn.promote import champion_of
 from vitrine.stores.catalog import Catalog
+from vitrine.taxonomy import Taxonomy
 from vitrine.web.queries.tallies import Tallies, tallies
+from vitrine.web.queries.values import PredictedValue, predicted_values
 
 _LASTING = 20.0
 _PER_SECOND_OF_WORK = 30.0  # where counting takes longer, it is done more seldom: at most a thirtieth of the time
+_NOT_WORTH_KEEPING = 0.05  # seconds in which a count was made
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    champion: str | None
+    until: float
+    found: Any
 
 
 class Counted:
-    """The tallies of one catalog; made anew when they are old or the champion changed."""
+    """The counts of one catalog; made anew when they are old or the champion changed."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._lock = Lock()
-        self._champion: str | None = None
-        self._until = 0.0
-        self._found: Tallies | None = None
+        self._kept: dict[str, _Kept] = {}
 
     def tallies(self) -> Tallies:
-        """The counts; whoever comes while they are made waits for them."""
+        """The counts of all attributes; whoever comes while they are made waits for them."""
+        found: Tallies = self._get("", lambda: tallies(self._catalog))
+        return found
+
+    def values(self, taxonomy: Taxonomy, attribute: str | None) -> list[PredictedValue]:
+        """The predicted values of an attribute with their counts (see `predicted_values`)."""
+        if attribute is None:
+            return []
+        name = taxonomy.attribute(attribute).name
+        found: list[PredictedValue] = self._get(f"values {name}", lambda: predicted_values(self._catalog, name))
+        return found
+
+    def _get(self, name: str, make: Callable[[], Any]) -> Any:
         champion = champion_of(self._catalog)
         with self._lock:
-            if self._found is None or champion != self._champion or time.monotonic() > self._until:
+            kept = self._kept.get(name)
+            if kept is None or kept.champion != champion or time.monotonic() > kept.until:
                 begun = time.monotonic()
-                self._found = tallies(self._catalog)
+                found = make()
                 took = time.monotonic() - begun
-                # what is made in no time is not worth keeping
-                lasting = 0.0 if took < 0.05 else max(_LASTING, _PER_SECOND_OF_WORK * took)
-                self._champion, self._until = champion, time.monotonic() + lasting
-            return self._found
+                lasting = 0.0 if took < _NOT_WORTH_KEEPING else max(_LASTING, _PER_SECOND_OF_WORK * took)
+                kept = self._kept[name] = _Kept(champion, time.monotonic() + lasting, found)
+            return kept.found

@@ -195,7 +195,7 @@ def family(request: Request, person: Viewer, sku: Key, attribute: Key, value: Ke
         sku,
         attribute,
         value,
-        look_alikes=state.neighborhood.look_alikes,
+        surroundings=state.neighborhood.surroundings,
     )
 
 

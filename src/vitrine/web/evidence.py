@@ -1,4 +1,4 @@
-"""The nearest look-alikes whose value people know: what a curator compares a photo with."""
+"""The nearest products whose value people know: what a curator compares a photo with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from vitrine.desk.journal import DECIDED
-from vitrine.desk.look_alikes import LookAlikes
+from vitrine.desk.surroundings import Surroundings
 from vitrine.errors import VitrineError
 from vitrine.stores import schema
 from vitrine.web.queries.answers import held_entries, rows_of, said_labels
@@ -33,22 +33,22 @@ class Evidence:
 
 
 class Neighborhood:
-    """The look-alikes of a workspace, read once and again when photos came or went."""
+    """The surroundings in a workspace, read once and again when photos came or went."""
 
     def __init__(self, workspace: "Workspace") -> None:
         self._workspace = workspace
         self._lock = Lock()
         self._read_at = -1
-        self._found: LookAlikes | None = None
+        self._found: Surroundings | None = None
 
     @property
-    def look_alikes(self) -> LookAlikes | None:
-        """The look-alikes, or None where photos have no vectors yet: then there is no evidence, and nothing fails."""
+    def surroundings(self) -> Surroundings | None:
+        """The surroundings, or None where photos have no vectors yet: then there is no evidence, and nothing fails."""
         photos = self._workspace.catalog.count(schema.product_photos)
         with self._lock:
             if photos != self._read_at:
                 try:
-                    self._found = self._workspace.look_alikes
+                    self._found = self._workspace.surroundings
                 except VitrineError:
                     self._found = None
                 self._read_at = photos
@@ -56,7 +56,7 @@ class Neighborhood:
 
     def evidence(self, sku: str, attribute: str) -> list[Evidence]:
         """The products most like `sku` whose value of `attribute` is known from a person or a table, nearest first."""
-        alike = self.look_alikes
+        alike = self.surroundings
         if alike is None or sku not in alike.rows:
             return []
         near = dict(alike.nearest(sku, _LOOKED_AT))

@@ -16,7 +16,7 @@ from vitrine.records import now
 
 MOST_BYTES = 1_000_000
 MOST_UPLOAD_BYTES = 64 * 1024 * 1024
-UPLOADS = frozenset({"/api/v1/classify"})
+UPLOADS = frozenset({"/api/v1/classify", "/api/v1/receipts", "/api/v1/search", "/look-alikes"})
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -15,7 +15,7 @@ from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
 from vitrine.web.queries.scorecards import compare_models, model, models
 from vitrine.web.queries.search import Filters, search
-from vitrine.web.queries.values import predicted_values
+from vitrine.web.queries.zoo import zoo
 from vitrine.web.render import render
 
 router = APIRouter(include_in_schema=False)
@@ -67,7 +67,7 @@ def grid_page(
 ) -> Response:
     """All products of one predicted value; without a value, which values there are."""
     workspace = request.app.state.workspace
-    values = predicted_values(workspace.catalog, workspace.taxonomy, attribute)
+    values = request.app.state.counted.values(workspace.taxonomy, attribute)
     start = (after_confidence, after) if after is not None and after_confidence is not None else None
     page = None
     if attribute and value:
@@ -130,6 +130,12 @@ def scorecard_page(request: Request, person: Viewer, model_id: Key) -> Response:
     if not path.exists():
         raise NotFound(f"{known.model_id} has no scorecard yet", hint=f"vitrine evaluate --model {known.model_id}")
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/zoo")
+def zoo_page(request: Request, person: Viewer) -> Response:
+    """What small networks reach on Fashion-MNIST."""
+    return render(request, "zoo.html", page=zoo())
 
 
 @router.get("/jobs")

@@ -34,8 +34,9 @@ class Photos:
         return self._kept(photo_id, width)
 
     def _encode(self, photo_id: str, width: int) -> bytes:
-        known = sa.select(schema.photos.c.photo_id).where(schema.photos.c.photo_id == photo_id)
-        if not self._workspace.catalog.count(known):
+        tables = (schema.photos, schema.receipts)
+        known = sa.union_all(*(sa.select(t.c.photo_id).where(t.c.photo_id == photo_id) for t in tables))
+        if not self._workspace.catalog.count(sa.select(known.subquery())):
             raise NotFound(f"there is no photo '{photo_id}'")
         data = self._workspace.photos.get(blob_key(photo_id, self._workspace.cleaning))
         image = read_photo(data, at_least=width).image

@@ -86,6 +86,8 @@ STATIC = {
     "curate.js": "text/javascript",
     "grid.js": "text/javascript",
     "jobs.js": "text/javascript",
+    "look.js": "text/javascript",
+    "receive.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 

@@ -49,6 +49,9 @@ def _show_demo(found: "DemoReport") -> None:
         rows.append((task, f"{honest['n']:,}", mean, shown, output.decimals(claimed["mean"]), one["kind"]))
     columns = ["task", "n", "AUC out of time", "best possible", "careless split says", "model"]
     output.show_table("What the models find, and what is there to find", columns, rows)
+    for one in found.training.values():
+        if "not_promoted" in one:
+            output.say(f"No champion of {one['task']}: {one['not_promoted'].removeprefix('not promoted: ')}")
     rejected = sum(one["rejected"] for one in found.ingested["tables"].values())
     output.say(
         f"{rejected:,} faulty rows were planted and kept out, with reasons. {found.build['features']} features at "

@@ -119,11 +119,12 @@ def _show_training(report: dict[str, Any]) -> None:
         )
     for name, auc in report["suspects"].items():
         output.say(f"look at '{name}': alone it ranks with AUC {auc:.3f}; was it known in time?")
-    if (report["auc_out_of_time"]["low"] or 0) <= 0.5:
-        output.say("Out of time this is not shown to be better than chance: more rows or months are needed.")
     if "warning" in report:
         output.say(report["warning"])
-    output.say("champion" if report["promoted"] else f"challenger: vitrine market promote {report['task']}")
+    if "not_promoted" in report:
+        output.say(f"not the champion: {report['not_promoted'].removeprefix('not promoted: ')}")
+    else:
+        output.say("champion" if report["promoted"] else f"challenger: vitrine market promote {report['task']}")
 
 
 def promote(

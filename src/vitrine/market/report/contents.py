@@ -233,6 +233,9 @@ def _why(evidence: Mapping[str, Any]) -> str:
     if "gain" in evidence:
         low, high = evidence["interval"]
         return f"AUC {evidence['gain']:+.3f} ({low:+.3f} to {high:+.3f}, n = {evidence['n']:,})"
+    if "auc" in evidence:
+        low, high = evidence["interval"]
+        return f"the first one, AUC {evidence['auc']:.3f} ({low:.3f} to {high:.3f}, n = {evidence['n']:,})"
     if "stability" in evidence:
         return f"stability {evidence['stability']:.2f}, before {evidence['stability_before']:.2f}"
     return str(evidence.get("reason", ""))

@@ -146,6 +146,8 @@ def _with_any(catalog: Catalog, query: sa.Select[Any], filters: Filters, standin
         return query
     answers = sa.select(sa.literal(1)).select_from(standing.joined)
     answers = answers.where(schema.predictions.c.sku == schema.products.c.sku, of_champion(catalog))
+    if filters.standing in (DECIDED, ASIDE):
+        query = query.where(schema.products.c.sku.in_(sa.select(schema.decisions.c.sku)))
     return query.where(_by_answer(answers, filters, standing).correlate(schema.products).exists())
 
 

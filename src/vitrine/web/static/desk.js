@@ -59,14 +59,15 @@ export const say = (text) => {
   document.getElementById("said").textContent = text;
 };
 
-/** Ask the API; resolves with its JSON, rejects with an Error that carries `status` and `body`. */
+/** Ask the API, with JSON or a form; resolves with its JSON, rejects with an Error that carries `status` and `body`. */
 export const ask = async (path, body, method = body === undefined ? "GET" : "POST") => {
   const headers = { Accept: "application/json" };
   if (method !== "GET") {
-    headers["Content-Type"] = "application/json";
+    if (!(body instanceof FormData)) headers["Content-Type"] = "application/json";
     headers["X-Forgery-Token"] = document.querySelector("meta[name=forgery]").content;
   }
-  const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const sent = body instanceof FormData ? body : body && JSON.stringify(body);
+  const answer = await fetch(`/api/v1/${path}`, { method, headers, body: sent });
   const data = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw Object.assign(new Error(data.message), { status: answer.status, body: data });
   return data;

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitrine.desk.look_alikes import LookAlikes, find_look_alikes
+from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.errors import NotFound
 
 RANDOM = np.random.default_rng(3)
@@ -33,8 +33,8 @@ def groups(count: int = 40, kinds: int = 5) -> tuple[dict[str, list[str]], Vecto
     return {f"s{name}": [name] for name in vectors}, Vectors(vectors)
 
 
-def find(folder: Path, photos_of: dict[str, list[str]], vectors: Vectors) -> LookAlikes:
-    return find_look_alikes(photos_of, vectors, embedder_id="em", blocks=[(0, 24)], folder=folder)
+def find(folder: Path, photos_of: dict[str, list[str]], vectors: Vectors) -> Surroundings:
+    return find_surroundings(photos_of, vectors, embedder_id="em", blocks=[(0, 24)], folder=folder)
 
 
 def test_the_nearest_products_are_of_the_same_kind(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
         assert np.array_equal(find(tmp_path, photos_of, vectors).vectors, first.vectors)
 
 
-def test_a_catalog_without_photos_has_no_look_alikes(tmp_path: Path) -> None:
+def test_a_catalog_without_photos_has_no_surroundings(tmp_path: Path) -> None:
     assert find(tmp_path, {}, Vectors({})).skus == ()
 
 

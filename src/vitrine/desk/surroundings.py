@@ -1,7 +1,9 @@
-"""Which products look alike: all of them in a small space, in clusters, with the nearest ones of each.
+"""The surroundings of a product by its looks alone: all products in a small space, in clusters, with the nearest ones of each.
 
-The space has the leading principal components of the embeddings, so that a scan of 120,000 products takes milliseconds.
-It orders the queue, finds answers that stand out from their neighbors, and shows curators the nearest products.
+What shoppers are shown as look-alikes (`vitrine.lookalike`) rests on the champion's predictions. Here those are judged: the
+queue asks about answers that stand out from their neighbors, and curators are shown the nearest products as evidence. So
+these neighbors must not know what the champion says. The space has the leading principal components of the embeddings; a scan
+of 120,000 products takes milliseconds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +20,7 @@ from sklearn.cluster import MiniBatchKMeans
 from vitrine.errors import InputError, NotFound
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.projection import fit_projection
+from vitrine.lookalike.index import best
 from vitrine.stores.whole import whole
 
 COLUMNS = 64
@@ -30,7 +33,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class LookAlikes:
+class Surroundings:
     """n products: `vectors` (n, columns) of length one, and the `cluster` (n,) each is in."""
 
     skus: tuple[str, ...]
@@ -54,10 +57,8 @@ class LookAlikes:
             raise NotFound(f"product {sku[:80]!r} has no vectors", hint="vitrine classify embeds its photos")
         similarity = self.vectors @ self.vectors[row]
         similarity[row] = -np.inf
-        count = min(count, len(self.skus) - 1)
-        best = np.argpartition(-similarity, count - 1)[:count] if count else np.array([], np.intp)
-        best = best[np.lexsort((best, -similarity[best]))]
-        return [(self.skus[i], float(similarity[i])) for i in best]
+        near, scores = best(similarity[None], min(count, len(self.skus) - 1))
+        return [(self.skus[i], float(score)) for i, score in zip(near[0], scores[0], strict=True)]
 
     def neighbors(self, groups: NDArray[np.int64], count: int = NEIGHBORS) -> NDArray[np.int64]:
         """(n, count) rows of each product's nearest ones of other groups, -1 where there are fewer.
@@ -69,9 +70,9 @@ class LookAlikes:
             similarity = self.vectors[members] @ self.vectors[candidates].T
             similarity[groups[members][:, None] == groups[candidates][None, :]] = -np.inf
             some = min(count, len(candidates))
-            best = np.argpartition(-similarity, some - 1, axis=1)[:, :some]
-            known = np.isfinite(np.take_along_axis(similarity, best, axis=1))
-            found[members[:, None], np.arange(some)[None, :]] = np.where(known, candidates[best], -1)
+            top = np.argpartition(-similarity, some - 1, axis=1)[:, :some]
+            known = np.isfinite(np.take_along_axis(similarity, top, axis=1))
+            found[members[:, None], np.arange(some)[None, :]] = np.where(known, candidates[top], -1)
         return found
 
     def _neighborhoods(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -85,39 +86,39 @@ class LookAlikes:
             yield members[place], np.concatenate([members[other] for other in {place, *near[place].tolist()}])
 
 
-def find_look_alikes(
+def find_surroundings(
     photos_of: Mapping[str, Sequence[str]],
     photos: PhotoVectors,
     *,
     embedder_id: str,
     blocks: Sequence[tuple[int, int]],
     folder: Path,
-) -> LookAlikes:
-    """The look-alikes among the products of `photos_of` (sku → photo_ids); kept in `folder` and not computed again."""
+) -> Surroundings:
+    """The surroundings of the products of `photos_of` (sku → photo_ids); kept in `folder` and not computed again."""
     skus = sorted(photos_of)
     if not skus:
-        return LookAlikes((), np.zeros((0, 1), np.float32), np.zeros(0, np.int64))
+        return Surroundings((), np.zeros((0, 1), np.float32), np.zeros(0, np.int64))
     digest = sha256(embedder_id.encode())
     for sku in skus:
         digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
-    path = folder / f"look-alikes-{digest.hexdigest()[:12]}.npz"
+    path = folder / f"surroundings-{digest.hexdigest()[:12]}.npz"
     if kept := _kept(path):
         return kept
     vectors = _small(skus, photos_of, photos, embedder_id, blocks)
-    found = LookAlikes(tuple(skus), vectors, _clusters(vectors))
+    found = Surroundings(tuple(skus), vectors, _clusters(vectors))
     with whole(path, hint="free some space and run vitrine classify again") as temporary, temporary.open("wb") as file:
         np.savez(file, skus=np.array(skus), vectors=found.vectors, cluster=found.cluster)
-    for old in folder.glob("look-alikes-*.npz"):
+    for old in folder.glob("surroundings-*.npz"):
         if old != path:
             old.unlink(missing_ok=True)
     return found
 
 
-def _kept(path: Path) -> LookAlikes | None:
+def _kept(path: Path) -> Surroundings | None:
     """What was kept; None where there is nothing, or nothing that can be read: it is computed again then."""
     try:
         with np.load(path, allow_pickle=False) as kept:
-            return LookAlikes(tuple(kept["skus"].tolist()), kept["vectors"], kept["cluster"])
+            return Surroundings(tuple(kept["skus"].tolist()), kept["vectors"], kept["cluster"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 

@@ -1,0 +1,105 @@
+"""`vitrine lookalike`: prepare the search for similar products, and measure it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vitrine.cli import output
+from vitrine.cli.options import AsJson, Folder
+from vitrine.errors import Refused
+
+lookalike = typer.Typer(no_args_is_help=True, help="Prepare the search for similar products, and measure it.")
+
+
+@lookalike.command()
+def build(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+    """Bring shelf and index up to the catalog and champion of now. Exit 1: the embedder has collapsed.
+
+    A search does the same by itself; do it ahead where a catalog is large or has a new champion.
+    """
+    import vitrine
+    from vitrine.lookalike.collapse import collapsed
+
+    opened = vitrine.open(workspace)
+    with output.progress("look") as update:
+        finder = opened.finder
+        change = finder.refresh(on_progress=update)
+    alarm = collapsed(opened.some_vectors())
+    report = {
+        "space": finder.space.id,
+        "model": finder.space.model_id,
+        "products": len(finder.shelf),
+        "put": len(change.put),
+        "removed": len(change.removed),
+        "attributes": list(finder.space.values),
+        "collapsed": alarm,
+    }
+    if as_json:
+        output.show_json(report)
+    else:
+        output.say(f"{report['products']:,} products on the shelf of {report['space']}")
+    if alarm:
+        raise Refused(alarm, hint="check [embedder] output: a softmax is no embedding; vitrine config show")
+
+
+@lookalike.command()
+def evaluate(
+    attribute: Annotated[
+        list[str] | None, typer.Option("--attribute", help="Counts for a fine hit; by default all learnt. Repeatable.")
+    ] = None,
+    change: Annotated[
+        str | None, typer.Option("--change", help="The attribute to steer; by default the color.")
+    ] = None,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Measure recall, average precision, steering, coverage and leaks on the test part, beside plain cosine.
+
+    A fine hit has all chosen attributes right. Like vitrine evaluate, it counts as a look at the test part.
+    """
+    import vitrine
+
+    opened = vitrine.open(workspace)
+    report = opened.evaluate_look_alikes(attributes=attribute or (), change=change)
+    if as_json:
+        output.show_json(report)
+        return
+    for gallery in ("everything", "unseen"):
+        _show(gallery, report[gallery])
+    if report["collapsed"]:
+        output.say(f"alarm: {report['collapsed']}")
+
+
+def _show(gallery: str, measured: dict[str, Any]) -> None:
+    rows = [_row(name, "recall@1", one["recall@1"]) for name, one in measured["attributes"].items()]
+    rows += [_row("fine: all of these", k, measured["fine"][k]) for k in ("recall@1", "recall@5")]
+    steered = measured["steered"]
+    if steered:
+        told = f"steered: {steered['change']} to another"
+        rows += [_row(told, k, steered[k]) for k in ("recall@1", "recall@5")]
+    n, searched, leak = measured["queries"], measured["searched"], measured["leak"]
+    title = f"{n:,} test products, searched among {searched:,} ({gallery}), own families left out"
+    columns = ["", "", "n", "look-alikes", "95 % interval", "plain cosine", "gain, points", "95 % interval"]
+    output.show_table(title, columns, rows)
+    output.say(
+        f"coverage of the catalog: {output.percent(measured['coverage']['learned'])} (plain cosine "
+        f"{output.percent(measured['coverage']['plain'])}); leak: the nearest is of the own family in "
+        f"{output.percent(leak['nearest_is_own_family'])}, which would make recall@1 of {leak['attribute']} "
+        f"{output.percent(leak['plain_recall@1_with_family'])} for plain cosine"
+    )
+
+
+def _row(name: str, figure: str, one: dict[str, Any]) -> tuple[str, ...]:
+    low, high = one["interval"]
+    least, most = one["gain_interval"]
+    return (
+        name,
+        figure,
+        f"{one['n']:,}",
+        output.percent(one["learned"]),
+        f"{100 * low:.1f}–{100 * high:.1f}",
+        output.percent(one["plain"]),
+        f"{100 * one['gain']:+.1f}",
+        f"{100 * least:+.1f} to {100 * most:+.1f}",
+    )

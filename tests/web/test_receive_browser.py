@@ -1,0 +1,227 @@
+"""The receipt page in a real browser: a photo by file and by live camera over TLS, and a network that comes and goes."""
+
+import datetime
+import ipaddress
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from PIL import Image
+
+from vitrine.demo.draw import draw
+from vitrine.demo.product import Shot, product
+from vitrine.intake.table import TableRow
+from vitrine.receive.orders import keep_orders, read_orders
+from vitrine.web.app import create_app
+from vitrine.web.auth import Access
+from vitrine.workspace import Workspace
+
+CHROMIUM = os.environ.get("VITRINE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("no Chromium here: apt-get install chromium, or set VITRINE_CHROMIUM", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+x509 = pytest.importorskip("cryptography.x509", reason="pip install cryptography")
+
+SEED = 11  # of the drawn catalog that all web tests share
+FAKE_CAMERA = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+ANSWERED = ", ".join(f"[data-verdict={answer}]" for answer in ("match", "mismatch", "unknown"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=FAKE_CAMERA)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of this machine's own, and its key."""
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "localhost")])
+    moment = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(moment - datetime.timedelta(days=1))
+        .not_valid_after(moment + datetime.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    pem = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.fixture
+def hall(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path]) -> Iterator[str]:
+    """The link of a server over TLS whose workspace has order lines; categories stand in for brands."""
+    monkeypatch.setenv("VITRINE_RECEIVE__BRAND", "category")
+    opened = Workspace(workspace.folder)
+    rows = [
+        TableRow(n, {"line": f"L{n}", "sku": product(SEED, n).sku, "brand": product(SEED, n).values["category"],
+                     "barcode": f"789100031550{n}", "supplier": "Norte"}) for n in range(5)
+    ]  # fmt: skip
+    keep_orders(opened.catalog, read_orders(rows, place="test"), place="test")
+    access = Access(by_link=True)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    cert, key = certificate
+    config = uvicorn.Config(
+        create_app(opened, access), log_config=None, access_log=False, ssl_certfile=str(cert), ssl_keyfile=str(key)
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"https://127.0.0.1:{listener.getsockname()[1]}/open?token={access.link}"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture
+def phone(browser: Any, hall: str) -> Iterator[Any]:
+    """The receipt page on a phone; a mistake in the script or a broken rule of content fails the test."""
+    context = browser.new_context(viewport={"width": 360, "height": 740}, ignore_https_errors=True, has_touch=True)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.goto(hall)
+    page.goto(hall.split("/open")[0] + "/receive")
+    page.wait_for_selector("[data-lines] button")
+    yield page
+    context.close()
+    cut = ("ERR_FAILED", "ERR_INTERNET_DISCONNECTED")  # a network cut on purpose
+    assert not [line for line in said if not any(word in line for word in cut)]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A new photo of the first drawn product, as a phone would take it."""
+    picture, _ = draw(product(SEED, 0), Shot(7, "side", "side", (SEED, 99)), 480)
+    Image.fromarray(picture).save(tmp_path / "photo.jpg", quality=90)
+    return tmp_path / "photo.jpg"
+
+
+def ask(phone: Any, barcode: str, photo: Path) -> None:
+    """Find the line by its barcode, as a hand scanner types it, and take the photo."""
+    phone.fill("[data-find]", barcode)
+    phone.keyboard.press("Enter")
+    phone.wait_for_selector("[data-step=line]:not([hidden])")
+    phone.set_input_files("[data-shoot]", str(photo))
+
+
+def entered(phone: Any) -> list[dict[str, Any]]:
+    answer: list[dict[str, Any]] = phone.request.get(phone.url.split("/receive")[0] + "/api/v1/receipts").json()
+    return answer
+
+
+def test_a_barcode_a_photo_an_answer_and_what_was_done(phone: Any, photo: Path) -> None:
+    ask(phone, "7891000315500", photo)
+    phone.wait_for_selector(ANSWERED)
+    assert phone.locator("[data-evidence] img").count() > 0
+    phone.click("[data-action=accepted]")
+    phone.wait_for_selector("[data-step=find]:not([hidden])")
+    phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json())[0].action === 'accepted'")
+    (one,) = entered(phone)
+    assert one["line_id"] == "L0" and one["person"]
+
+
+def test_photos_wait_while_the_network_is_away_and_count_once(phone: Any, photo: Path) -> None:
+    phone.wait_for_function(
+        "() => new Promise(done => { const open = indexedDB.open('vitrine-receive'); open.onsuccess = () => {"
+        " const all = open.result.transaction('lines').objectStore('lines').count();"
+        " all.onsuccess = () => done(all.result >= 5); }; })"
+    )
+    phone.context.set_offline(True)
+    for barcode in ("7891000315500", "7891000315501"):
+        ask(phone, barcode, photo)
+        phone.wait_for_selector("[data-verdict=kept]")
+        phone.click("[data-action=set_aside]")
+        phone.wait_for_selector("[data-step=find]:not([hidden])")
+    assert phone.locator("[data-waiting]").inner_text().startswith("2")
+    phone.context.set_offline(False)
+    phone.evaluate("dispatchEvent(new Event('online'))")
+    phone.wait_for_selector("[data-waiting]", state="hidden")
+    assert phone.locator("[data-arrived] button").count() == 2
+    phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json()).every(one => one.action)")
+    assert sorted(one["line_id"] for one in entered(phone)) == ["L0", "L1"]
+    assert {one["action"] for one in entered(phone)} == {"set_aside"}
+
+
+def test_an_answer_that_got_lost_is_asked_for_again_and_stays_one_receipt(phone: Any, photo: Path) -> None:
+    lost = {"left": 3}
+
+    def lose(route: Any) -> None:
+        lost["left"] -= 1
+        if lost["left"] < 0:
+            return route.continue_()
+        route.fetch()  # it arrived
+        return route.abort()  # its answer did not
+
+    phone.route(
+        "**/api/v1/receipts", lambda route: lose(route) if route.request.method == "POST" else route.continue_()
+    )
+    ask(phone, "7891000315500", photo)
+    phone.wait_for_selector("[data-verdict=kept]")
+    assert len(entered(phone)) == 1, "it arrived, only the phone does not know"
+    for _ in range(100):
+        phone.evaluate("dispatchEvent(new Event('online'))")
+        phone.wait_for_timeout(200)
+        if phone.locator(ANSWERED).count():
+            break
+    assert lost["left"] < 0
+    assert len(entered(phone)) == 1
+
+
+def test_the_live_camera_takes_a_photo_over_tls(phone: Any) -> None:
+    phone.fill("[data-find]", "7891000315502")
+    phone.keyboard.press("Enter")
+    phone.click("[data-live]:visible")
+    phone.wait_for_function("() => document.querySelector('video').videoWidth > 0")
+    phone.click("[data-snap]")
+    phone.wait_for_selector(ANSWERED)
+    assert phone.evaluate("() => document.querySelector('video').hidden")
+    assert entered(phone)[0]["line_id"] == "L2"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_are_clean_for_axe_and_fit_a_phone(phone: Any, photo: Path, scheme: str) -> None:
+    phone.emulate_media(color_scheme=scheme)
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+    def check(what: str) -> None:
+        assert phone.evaluate(wide) <= 0, f"{what} is wider than a phone"
+        result = axe.Axe().run(phone)
+        assert result.violations_count == 0, f"{what} ({scheme}): {result.generate_report()}"
+
+    check("find")
+    ask(phone, "7891000315500", photo)
+    phone.wait_for_selector(ANSWERED)
+    check("answer")
+    for answer in ("match", "mismatch", "unknown", "kept"):
+        phone.evaluate(f"document.querySelector('[data-verdict]').dataset.verdict = '{answer}'")
+        check(answer)
+    phone.click("[data-again]:visible")
+    phone.locator("[data-lines] button").first.click()
+    check("line")
+    phone.goto(phone.url.split("/receive")[0] + "/receipts")
+    check("log")

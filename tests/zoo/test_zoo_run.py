@@ -1,0 +1,132 @@
+"""The zoo's runs on drawn garments: they learn, go on, are judged once, and the table can be checked against the weights."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
+
+import torch
+from typer.testing import CliRunner
+
+from vitrine.cli.main import app
+from vitrine.errors import NotFound, Refused
+from vitrine.zoo.cost import multiply_adds, parameters
+from vitrine.zoo.drawn import draw_garments
+from vitrine.zoo.entries import ENTRIES, Entry, entry
+from vitrine.zoo.queue import run_units
+from vitrine.zoo.results import find, read
+from vitrine.zoo.run import WEIGHTS, Unit, judge_unit, train_unit, verify_unit
+
+GARMENTS = draw_garments(train=360, test=200, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def short(name: str, epochs: int) -> Entry:
+    known = entry(name)
+    return replace(known, recipe=replace(known.recipe, epochs=epochs, batch=32))
+
+
+@pytest.mark.parametrize("known", ENTRIES, ids=lambda known: known.name)
+def test_every_network_has_the_parameters_that_the_table_says_and_answers(known: Entry) -> None:
+    network = known.network()
+    assert parameters(network) == known.parameters
+    assert network(torch.rand(3, 1, 28, 28)).shape == (3, 10)
+
+
+def test_the_course_networks_have_the_published_totals() -> None:
+    totals = {name: parameters(entry(f"{name}-course").network()) for name in ("cnn", "rnn", "bilstm")}
+    assert totals == {"cnn": 306_906, "rnn": 135_498, "bilstm": 1_340_042}
+
+
+def test_the_cost_of_a_recurrent_layer_counts_every_row() -> None:
+    # 28 rows through layers of 28→256, 256→128, 128→64 with their own state, and 64→10 at the end
+    wanted = 28 * (256 * (28 + 256) + 128 * (256 + 128) + 64 * (128 + 64)) + 640
+    assert multiply_adds(entry("rnn-course").network()) == wanted
+
+
+def test_a_fast_network_learns_drawn_garments_and_the_weights_prove_it(tmp_path: Path) -> None:
+    unit = Unit(short("resnet-fast", 8), 0, tmp_path)
+    evidence = judge_unit(unit, GARMENTS, train_unit(unit, GARMENTS))
+    result = evidence.result
+    assert result.accuracy > 0.9 and result.n == 200
+    assert sum(map(sum, evidence.confusion)) == 200
+    assert sum(evidence.confusion[k][k] for k in range(10)) == round(200 * result.accuracy)
+    assert result.best_epoch == max(evidence.history, key=lambda e: (e["score"], -e["epoch"]))["epoch"]
+    assert verify_unit(unit, GARMENTS) == result
+    assert "resnet-fast,0,convolutional" in (tmp_path / "results.csv").read_text(encoding="utf-8")
+
+
+def test_weights_that_are_not_those_of_the_table_are_refused(tmp_path: Path) -> None:
+    unit = Unit(short("rnn-course", 1), 0, tmp_path)
+    judge_unit(unit, GARMENTS, train_unit(unit, GARMENTS))
+    path = unit.folder / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(Refused, match="the table says"):
+        verify_unit(unit, GARMENTS)
+
+
+def test_a_run_goes_on_and_test_is_read_once_for_each_state(tmp_path: Path) -> None:
+    unit = Unit(short("rnn-course", 3), 0, tmp_path)
+    judged, waiting = run_units([unit], GARMENTS, minutes=0, judge_unfinished=False)
+    assert (judged, waiting) == ([], [unit]) and read(tmp_path) == []
+    judged, waiting = run_units([unit], GARMENTS, minutes=0, judge_unfinished=True)
+    assert [(one.result.epochs, one.result.planned, one.result.looks) for one in judged] == [(1, 3, 1)]
+    judged, waiting = run_units([unit], GARMENTS, minutes=None, judge_unfinished=False)
+    assert [(one.result.epochs, one.result.looks) for one in judged] == [(3, 2)] and waiting == []
+    again, _ = run_units([unit], GARMENTS, minutes=None, judge_unfinished=False)
+    assert again == judged and find(tmp_path, "rnn-course", 0) == judged[0]
+    assert (tmp_path / "mlflow.sqlite").exists()
+
+
+def test_another_set_does_not_continue_a_run(tmp_path: Path) -> None:
+    unit = Unit(short("rnn-course", 2), 0, tmp_path)
+    train_unit(unit, GARMENTS, go_on=lambda: False)
+    with pytest.raises(Refused, match="holds a training with data"):
+        train_unit(unit, draw_garments(train=360, test=200, seed=2))
+
+
+def test_a_name_that_is_none_is_answered_with_the_nearest() -> None:
+    with pytest.raises(NotFound) as error:
+        entry("resnet-fats")
+    assert error.value.hint == "did you mean 'resnet-fast'?"
+
+
+def test_the_commands_run_show_and_verify(tmp_path: Path) -> None:
+    def vitrine(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["zoo", *words, "--folder", str(tmp_path), "--drawn"])
+        return result.exit_code, result.stdout
+
+    status, out = vitrine("run", "rnn-course", "--minutes", "0", "--judge", "--threads", "1", "--json")
+    assert status == 0
+    said = json.loads(out)
+    assert said["waiting"] == ["rnn-course, seed 0"] and said["judged"][0]["epochs"] == 1
+    status, out = vitrine("results", "--json")
+    assert (status, json.loads(out)[0]["entry"]) == (0, "rnn-course")
+    status, out = vitrine("results", "rnn-course")
+    assert status == 0 and "ankle boot" in out
+    status, out = vitrine("verify", "rnn-course", "--json")
+    assert (status, json.loads(out)["accuracy"]) == (0, said["judged"][0]["accuracy"])
+    status, _ = vitrine("verify", "resnet9")
+    assert status != 0
+
+
+def test_what_a_trained_network_sees_groups_better_than_pixels(tmp_path: Path) -> None:
+    from vitrine.zoo.group import draw_map, group, pixels, seen_by_network
+
+    unit = Unit(short("resnet-fast", 6), 0, tmp_path)
+    judge_unit(unit, GARMENTS, train_unit(unit, GARMENTS))
+    part = GARMENTS.test
+    seen = seen_by_network(unit, part)
+    by_network, by_pixels = group("network", seen, part.labels), group("pixels", pixels(part), part.labels)
+    assert by_network.ari > by_pixels.ari + 0.1 and by_network.nmi > by_pixels.nmi
+    draw_map(seen, part.labels, tmp_path / "map.svg")
+    assert "<svg" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+    with pytest.raises(NotFound, match="does not exist"):
+        seen_by_network(Unit(unit.entry, 1, tmp_path), part)
