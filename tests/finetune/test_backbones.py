@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
+pytest.importorskip("onnxscript", reason="the extra 'train' is not installed: make test EXTRAS=train")
 pytest.importorskip("transformers", reason="the extra 'train' is not installed: make test EXTRAS=train")
 
 import torch

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
+pytest.importorskip("onnxscript", reason="the extra 'train' is not installed: make test EXTRAS=train")
 
 import torch
 
