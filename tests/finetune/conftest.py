@@ -10,9 +10,6 @@ from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
 from vitrine.workspace import create
 
-pytest.importorskip("torch", reason="torch is not installed: pip install 'vitrine[train]'")
-pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'vitrine[train]'")
-
 
 @pytest.fixture(scope="session")
 def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
+pytest.importorskip("onnxscript", reason="the extra 'train' is not installed: make test EXTRAS=train")
 pytest.importorskip("transformers", reason="the extra 'train' is not installed: make test EXTRAS=train")
 
 import torch
 import transformers
 
+from small_hub import serve
 from vitrine.embed.openvino import OpenVino
 from vitrine.embed.preprocess import preprocess
 from vitrine.errors import InputError
@@ -125,6 +127,17 @@ def test_a_folder_without_a_model_and_a_hub_that_is_not_there_say_so(tmp_path: P
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "MissingPart owner/name cannot be fetched from the hub" in asked.stdout
+
+
+def test_a_model_of_a_hub_is_fetched_over_http_and_is_the_same_as_from_its_folder(tmp_path: Path) -> None:
+    save_tiny("convnext", tmp_path / "model")
+    with serve(tmp_path / "model") as address:
+        asked = subprocess.run(
+            [sys.executable, "-c", _ASK, "owner/name"],
+            env=os.environ | {"HF_ENDPOINT": address, "HF_HUB_CACHE": str(tmp_path / "cache"), "NO_PROXY": "127.0.0.1"},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    assert asked.stdout.strip() == open_start(str(tmp_path / "model")).sha256
 
 
 _ASK = """

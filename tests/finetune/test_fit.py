@@ -65,7 +65,7 @@ def test_interrupted_after_any_epoch_the_same_call_ends_with_the_same_network(
 ) -> None:
     """Also where the kept views were lost: they are drawn again as they were. (`test_loop.py` kills with signal 9.)"""
     made = prepared(workspace)
-    straight = made.fit(SMALL, on_epoch=lambda training: None)
+    straight = made.fit(SMALL)
     shutil.rmtree(made.folder(SMALL))
 
     def interrupt(training: Training) -> None:
@@ -76,7 +76,7 @@ def test_interrupted_after_any_epoch_the_same_call_ends_with_the_same_network(
         made.fit(SMALL, on_epoch=interrupt)
     for kept in made.folder(SMALL).glob("base-*"):
         kept.unlink()
-    resumed = prepared(Workspace(workspace.folder)).fit(SMALL, on_epoch=lambda training: None)
+    resumed = prepared(Workspace(workspace.folder)).fit(SMALL)
     assert [epoch.loss for epoch in resumed.training.history] == [epoch.loss for epoch in straight.training.history]
     weights = straight.network.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in resumed.network.state_dict().items())
@@ -99,7 +99,7 @@ def test_interrupted_after_any_epoch_the_same_call_ends_with_the_same_network(
 )
 def test_every_way_to_learn_lowers_the_loss(workspace: Workspace, changed: dict[str, object]) -> None:
     recipe = replace(SMALL, stages=(Stage(2, 0), Stage(3, 2)), **changed)
-    training = prepared(workspace, recipe).fit(recipe, on_epoch=lambda training: None).training
+    training = prepared(workspace, recipe).fit(recipe).training
     losses = [epoch.loss for epoch in training.history]
     assert min(losses[1:]) < losses[0]
     assert "recall@1.fine" in training.history[-1].figures
@@ -110,23 +110,34 @@ def test_a_search_tries_the_given_recipe_first_prunes_and_adds_nothing_when_call
     made = prepared(workspace, recipe)
     found = search(made, recipe, trials=7)
     assert found.trials == 7
-    first = made.fit(recipe, on_epoch=lambda training: None).training.best
+    first = made.fit(recipe).training.best
     assert first is not None and found.score >= first.score
     began = time.perf_counter()
     again = search(made, recipe, trials=7)
     assert again == found and time.perf_counter() - began < 2
-    best = made.fit(found.recipe, on_epoch=lambda training: None).training.best
+    best = made.fit(found.recipe).training.best
     assert best is not None and best.score == found.score
 
 
 def test_a_metric_over_an_attribute_that_is_not_learnt_is_refused(workspace: Workspace) -> None:
     recipe = replace(SMALL, metric=Metric("proxy", "season"))
     with pytest.raises(InputError, match="'season'"):
-        prepared(workspace, recipe).fit(recipe, on_epoch=lambda training: None)
+        prepared(workspace, recipe).fit(recipe)
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(workspace: Workspace) -> None:
     recipe = replace(SMALL, stages=(Stage(1, 0), Stage(3, None)), rate=1e30, optimizer="sgd")
     made = prepared(workspace, recipe)
     with pytest.raises(Refused, match="the loss is"):
-        made.fit(recipe, on_epoch=lambda training: None)
+        made.fit(recipe)
+
+
+def test_progress_counts_every_photo_once_and_ends_at_the_whole(workspace: Workspace) -> None:
+    made = prepared(workspace)
+    seen: list[tuple[int, int]] = []
+    made.fit(SMALL, on_photos=lambda done, total: seen.append((done, total)))
+    done, totals = [one[0] for one in seen], {one[1] for one in seen}
+    learning, _ = hold_out(made.rows, seed=SMALL.seed)
+    # four epochs, one view kept for the heads' stage and two for the next
+    assert totals == {(4 + 1 + 2) * len(learning)}
+    assert done == sorted(set(done)) and done[-1] == totals.pop()

@@ -89,12 +89,15 @@ def finetune(
     opened = vitrine.open(workspace)
     with output.progress("photos") as decoding:
         prepared = prepare(opened, opened.freeze(), start, recipe, attributes=attribute, on_photos=decoding)
+    searched: dict[str, Any] = {}
     if trials:
         with output.progress("trials") as trying:
-            recipe = search(prepared, recipe, trials=trials, on_trial=trying).recipe
-    with output.progress("epochs") as epochs:
-        fitted = prepared.fit(recipe, on_epoch=lambda training: epochs(len(training.history), recipe.epochs))
-    report = finish(prepared, recipe, fitted, use=use)
+            found = search(prepared, recipe, trials=trials, on_trial=trying)
+        recipe = found.recipe
+        searched = {"search": {"trials": found.trials, "pruned": found.pruned, "score": found.score}}
+    with output.progress("learn") as learning:
+        fitted = prepared.fit(recipe, on_photos=learning)
+    report = finish(prepared, recipe, fitted, use=use) | searched
     if as_json:
         output.show_json(report)
     else:

@@ -1,6 +1,7 @@
 """What the frozen lower blocks make of photos, computed once and kept in one mapped file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,12 @@ def keep_base(
     augmentation: Augmentation | None = None,
     seed: int = 0,
     bf16: bool = False,
+    on_photos: Callable[[int], None] = lambda photos: None,
 ) -> Kept:
     """What the first `blocks` blocks make of `views` views of photos: (views, photos, …) in half precision.
 
-    The same seed draws the same views, and the random numbers of the training are not touched. Made once; StorageError on
-    a full disk.
+    The same seed draws the same views, and the random numbers of the training are not touched. Made once; `on_photos` hears
+    how many photos were done just now. StorageError on a full disk.
     """
     if not path.exists():
         with (
@@ -49,9 +51,9 @@ def keep_base(
             first = next(made)
             header = {"descr": "<f2", "fortran_order": False, "shape": (views, len(photos), *first.shape[1:])}
             np.lib.format.write_array_header_2_0(file, header)
-            file.write(first.tobytes())
-            for values in made:
+            for values in chain([first], made):
                 file.write(values.tobytes())
+                on_photos(len(values))
     kept: Kept = np.load(path, mmap_mode="r", allow_pickle=False)
     return kept
 

@@ -37,6 +37,7 @@ def fit(
     *,
     identity: Mapping[str, object],
     on_epoch: Callable[[Training], object] = lambda training: None,
+    on_photos: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fitted:
     """Learn from four fifths of the families, judge every epoch by the rest; call again to continue in `folder`.
 
@@ -50,7 +51,7 @@ def fit(
     torch.manual_seed(recipe.seed)
     network = Network(start.backbone, rows.values, dropout=recipe.dropout, proxies=proxies)
     network.to(memory_format=torch.channels_last)
-    task = LearnAttributes(network, pixels, rows, learning, judging, recipe, folder)
+    task = LearnAttributes(network, pixels, rows, learning, judging, recipe, folder, on_photos=on_photos)
     if start.name != SCRATCH:
         network.eval()
         network.measure(task.embed(learning[:: max(1, len(learning) // _MEASURED)]))

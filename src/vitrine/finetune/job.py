@@ -70,11 +70,18 @@ class Prepared:
         """The network before fine-tuning, as fresh as it came."""
         return open_start(self.start, size=recipe.size, seed=recipe.seed)
 
-    def fit(self, recipe: Recipe, *, on_epoch: Callable[[Training], object]) -> Fitted:
+    def fit(
+        self,
+        recipe: Recipe,
+        *,
+        on_epoch: Callable[[Training], object] = lambda training: None,
+        on_photos: Progress = lambda done, total: None,
+    ) -> Fitted:
         """Train by a recipe, or continue."""
-        folder = self.folder(recipe)
-        identity = self.identity(recipe)
-        return fit(self.open(recipe), self.rows, self.pixels, recipe, folder, identity=identity, on_epoch=on_epoch)
+        return fit(
+            self.open(recipe), self.rows, self.pixels, recipe, self.folder(recipe), identity=self.identity(recipe),
+            on_epoch=on_epoch, on_photos=on_photos,
+        )  # fmt: skip
 
 
 def prepare(

@@ -1,7 +1,7 @@
 """Learn every attribute of a taxonomy at once from photos, as a task for the training loop."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from vitrine.finetune.mix import Mixed, mix
 from vitrine.finetune.network import Network
 from vitrine.finetune.pixels import Pixels
 from vitrine.finetune.recall import recall_at_1
-from vitrine.finetune.recipe import FAMILY, Recipe
+from vitrine.finetune.recipe import FAMILY, Recipe, Stage
 from vitrine.training.loop import Batch, Validation
 
 Integers = NDArray[np.int64]
@@ -41,8 +41,11 @@ class LearnAttributes:
         judging: Integers,
         recipe: Recipe,
         folder: Path,
+        *,
+        on_photos: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.network = network
+        self._on_photos, self._done = on_photos, 0
         self._pixels, self._rows, self._recipe, self._folder = pixels, rows, recipe, folder
         self._learning, self._judging = learning, judging
         self._start = copy.deepcopy(network.backbone).eval() if recipe.keep else None
@@ -53,6 +56,7 @@ class LearnAttributes:
 
     def begin(self, epoch: int) -> None:
         """The heads and the last blocks of the epoch's stage learn."""
+        self._done = self._planned(epoch - 1)
         self._stage = self._recipe.stage(epoch)
         self._frozen = self._stage.frozen(self._of)
         self.network.train()
@@ -68,6 +72,7 @@ class LearnAttributes:
             columns = (torch.from_numpy(self._rows.targets)[rows], self._groups[rows])
             views = [self._inputs(kept, places.numpy(), epoch + look) for look in range(self._recipe.looks)]
             yield torch.cat(views), *(torch.cat([column] * len(views)) for column in columns)
+            self._count(len(places) * len(views))
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Masked cross-entropy over attributes, and what the recipe adds."""
@@ -131,11 +136,25 @@ class LearnAttributes:
             made.append(backbone(backbone.normalize(shown)))
         return torch.cat(made)
 
+    def _planned(self, epochs: int) -> int:
+        """How many photos go through the network in the first `epochs` epochs, those that are kept included."""
+        stages = [self._recipe.stage(epoch) for epoch in range(1, epochs + 1)]
+        looks = self._recipe.looks * len(stages)
+        return (looks + sum(self._views(stage) for stage in dict.fromkeys(stages))) * len(self._learning)
+
+    def _count(self, photos: int) -> None:
+        self._done += photos
+        self._on_photos(self._done, self._planned(self._recipe.epochs))
+
+    def _views(self, stage: Stage) -> int:
+        """How many views are kept of what the frozen blocks of a stage make of the photos; 0 where nothing is."""
+        frozen = stage.frozen(self._of)
+        divided = frozen == self._of or (self.network.backbone.divisible and frozen > 0)
+        return min(self._recipe.views, self._recipe.looks * stage.epochs) if divided else 0
+
     @property
     def _keeps_base(self) -> bool:
-        """Whether what the frozen blocks make of the photos is kept."""
-        whole = self._frozen == self._of
-        return bool(self._recipe.views) and (whole or (self.network.backbone.divisible and self._frozen > 0))
+        return self._views(self._stage) > 0
 
     def _kept_views(self) -> Kept | None:
         if not self._keeps_base:
@@ -144,8 +163,8 @@ class LearnAttributes:
         photos = self._rows.photo[self._learning]
         return keep_base(
             self._folder / f"base-{self._frozen}.npy", self.network.backbone, self._frozen, self._pixels, photos,
-            views=min(recipe.views, recipe.looks * self._stage.epochs), augmentation=recipe.augmentation, seed=recipe.seed,
-            bf16=recipe.bf16,
+            views=self._views(self._stage), augmentation=recipe.augmentation, seed=recipe.seed,
+            bf16=recipe.bf16, on_photos=self._count,
         )  # fmt: skip
 
     def _judged(self) -> torch.Tensor:
