@@ -13,15 +13,13 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from drawn_workspace import make_workspace
 from small_desk import TAXONOMY, Desk, add_products
 from vitrine.demo.catalog import Planted, draw_catalog
 from vitrine.desk.fill import fill
-from vitrine.intake.items import items_of_rows
-from vitrine.intake.source import PhotoSource
-from vitrine.intake.table import read_table
 from vitrine.jobs import run_training
 from vitrine.stores.catalog import Catalog
-from vitrine.workspace import Workspace, create
+from vitrine.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,16 +42,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
     """A drawn catalog of 420 products with planted faults."""
     folder = tmp_path_factory.mktemp("drawn")
     return folder, draw_catalog(folder, products=420, seed=11, size=192, workers=1)
-
-
-def make_workspace(folder: Path, drawn_folder: Path) -> Workspace:
-    """A workspace with the drawn catalog ingested."""
-    workspace = create(folder, (drawn_folder / "taxonomy.toml").read_text(encoding="utf-8"), {})
-    rows = read_table(drawn_folder / "labels.csv")
-    items = items_of_rows(rows, workspace.settings.columns, workspace.taxonomy)
-    workspace.ingest(items, PhotoSource(str(drawn_folder / "photos")), place="labels.csv")
-    workspace.find_twins()
-    return workspace
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 from typer.testing import CliRunner
 
-from conftest import make_workspace
+from drawn_workspace import make_workspace
 from vitrine.checks.check import Report, check
 from vitrine.checks.confident import Suspect, blatant, suspects
 from vitrine.checks.page import SHOWN, write_page
