@@ -45,6 +45,16 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
 
 
 @pytest.fixture(scope="session")
+def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a workspace with 150 small drawn products ingested and nothing trained; copy it before writing."""
+    drawn = tmp_path_factory.mktemp("drawn-small")
+    draw_catalog(drawn, products=150, seed=5, size=96, workers=1)
+    folder = tmp_path_factory.mktemp("catalog")
+    make_workspace(folder, drawn).catalog.close()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def trained_folder(drawn: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a workspace with the drawn catalog ingested and a champion trained; copy it before writing."""
     folder = tmp_path_factory.mktemp("trained")
