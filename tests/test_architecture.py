@@ -16,6 +16,7 @@ ROOMS = [
     {"errors", "records"},
     {"taxonomy", "config"},
     {"stores", "tracking"},
+    {"report"},
     {"training"},
     {"intake", "embed"},
     {"learn"},

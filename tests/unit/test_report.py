@@ -24,7 +24,8 @@ from vitrine.learn.evaluate import ROWS
 from vitrine.learn.report import plots
 from vitrine.learn.report.confusion import confusion
 from vitrine.learn.report.gallery import gallery
-from vitrine.learn.report.write import count, percent, write_report
+from vitrine.learn.report.write import write_report
+from vitrine.report.figures import count, percent
 from vitrine.workspace import Workspace, create
 
 HOSTILE = "<script>alert('&')</script>"

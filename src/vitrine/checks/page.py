@@ -8,7 +8,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from vitrine.checks.builtin import CHECKS
@@ -16,8 +15,8 @@ from vitrine.checks.check import Report
 from vitrine.checks.evidence import Evidence
 from vitrine.checks.overview import overview
 from vitrine.errors import NotFound, StorageError, UnreadablePhoto
-from vitrine.records import Finding, now
-from vitrine.stores.whole import whole
+from vitrine.records import Finding
+from vitrine.report.write_html import write_html
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -46,29 +45,25 @@ def write_page(workspace: "Workspace", report: Report, path: Path) -> Path:
     """Write the page to `path` and return it; StorageError when that cannot be written."""
     evidence = Evidence(workspace, on_embed=lambda done, total: None)
     found = sections(report)
-    html = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            workspace=str(workspace.folder),
-            written=now(),
-            sections=found,
-            content=_content(report, found),
-            not_run=report.not_run,
-            seen=report.seen,
-            illustrated={finding for finding, seen in report.seen.items() if seen.pictures},
-            overview=overview(evidence),
-            thumbnail=_thumbnails(workspace),
-            names={photo: ", ".join(one.sku for one in shown) for photo, shown in evidence.shows.items()},
-            cards_at_once=_CARDS,
-            pictures_at_once=_PICTURES,
-            values_at_once=_VALUES,
-            kin_at_once=_KIN,
-        )
+    return write_html(
+        path,
+        "vitrine.checks",
+        "check.html",
+        hint="free some space, or write it elsewhere with --page FILE",
+        workspace=str(workspace.folder),
+        sections=found,
+        content=_content(report, found),
+        not_run=report.not_run,
+        seen=report.seen,
+        illustrated={finding for finding, seen in report.seen.items() if seen.pictures},
+        overview=overview(evidence),
+        thumbnail=_thumbnails(workspace),
+        names={photo: ", ".join(one.sku for one in shown) for photo, shown in evidence.shows.items()},
+        cards_at_once=_CARDS,
+        pictures_at_once=_PICTURES,
+        values_at_once=_VALUES,
+        kin_at_once=_KIN,
     )
-    with whole(path, hint="free some space, or write it elsewhere with --page FILE") as temporary:
-        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
-    return path
 
 
 def sections(report: Report) -> list[Section]:
@@ -92,15 +87,6 @@ def _content(report: Report, found: Sequence[Section]) -> list[str]:
     titles = {section.title for section in found}
     looked = (check.title for check in CHECKS if check.code in report.counts)
     return [title[0].lower() + title[1:] for title in looked if title not in titles]
-
-
-def _environment() -> Environment:
-    loader = ChoiceLoader([PackageLoader("vitrine.checks", "."), PackageLoader("vitrine", ".")])
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["count"] = "{:,}".format
-    return environment
 
 
 def _thumbnails(workspace: "Workspace") -> Callable[[str], str]:

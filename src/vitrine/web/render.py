@@ -105,5 +105,5 @@ def _version() -> str:
 
 def asset_bytes(name: str) -> bytes:
     """A static file of the package; `report.css` is the one that all of Vitrine's pages share."""
-    room = resources.files("vitrine") if name == "report.css" else resources.files("vitrine.web") / "static"
+    room = resources.files("vitrine.report") if name == "report.css" else resources.files("vitrine.web") / "static"
     return (room / name).read_bytes()

@@ -8,7 +8,7 @@ import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson
-from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, use_threads
+from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, open_garments
 
 
 def group(
@@ -27,17 +27,13 @@ def group(
 
     [dim]vitrine zoo group resnet-fast --map map.svg[/]
     """
-    from vitrine.training import need_torch
-
-    need_torch()
-    from vitrine.zoo import group as grouping
     from vitrine.zoo.entries import entry
-    from vitrine.zoo.home import default_home, garments
+
+    known = entry(name)
+    learnt, home = open_garments(folder, data=data, drawn=drawn, threads=threads)
+    from vitrine.zoo import group as grouping
     from vitrine.zoo.run import Unit
 
-    use_threads(threads)
-    known = entry(name)
-    learnt, home = garments(folder or default_home(), data=data, drawn=drawn)
     part = learnt.validation
     seen = grouping.seen_by_network(Unit(known, seed, home), part)
     found = [grouping.group("pixels", grouping.pixels(part), part.labels), grouping.group(name, seen, part.labels)]

@@ -9,6 +9,7 @@ from vitrine.cli import output
 
 if TYPE_CHECKING:
     from vitrine.training.loop import Training
+    from vitrine.zoo.data import GarmentSet
     from vitrine.zoo.results import Evidence
     from vitrine.zoo.run import Unit
 
@@ -18,8 +19,19 @@ Drawn = Annotated[bool, typer.Option("--drawn", help="Learn from drawn garments,
 Threads = Annotated[int, typer.Option("--threads", min=0, help="Processor threads; 0 = all.")]
 
 
-def use_threads(threads: int) -> None:
-    """Let torch use so many threads; 0 leaves its own choice."""
+def open_garments(folder: Path | None, *, data: Path | None, drawn: bool, threads: int) -> "tuple[GarmentSet, Path]":
+    """What is learnt and the folder of its runs, with torch ready to use so many threads (0: its own choice)."""
+    use_torch(threads)
+    from vitrine.zoo.home import default_home, garments
+
+    return garments(folder or default_home(), data=data, drawn=drawn)
+
+
+def use_torch(threads: int) -> None:
+    """Make sure that torch is there, and let it use so many threads; 0 leaves its own choice."""
+    from vitrine.training import need_torch
+
+    need_torch()
     if threads:
         import torch
 

@@ -7,7 +7,7 @@ import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson
-from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, say_epoch, say_judged, use_threads, words
+from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, open_garments, say_epoch, say_judged, words
 from vitrine.errors import InputError, Refused
 from vitrine.zoo.fetch import SOURCE
 
@@ -51,19 +51,15 @@ def run(
 
     [dim]vitrine zoo run --all --minutes 30[/]
     """
-    from vitrine.training import need_torch
-
-    need_torch()
     from vitrine.zoo.entries import ENTRIES, entry
-    from vitrine.zoo.home import default_home, garments
-    from vitrine.zoo.queue import run_units
-    from vitrine.zoo.run import Unit
 
     if bool(names) == everything:
         raise InputError("name the entries to run, or --all", hint="vitrine zoo list shows them")
     entries = ENTRIES if everything else [entry(name) for name in names or []]
-    use_threads(threads)
-    learnt, home = garments(folder or default_home(), data=data, drawn=drawn)
+    learnt, home = open_garments(folder, data=data, drawn=drawn, threads=threads)
+    from vitrine.zoo.queue import run_units
+    from vitrine.zoo.run import Unit
+
     units = [Unit(one, seed, home) for one in entries for seed in range(seeds)]
     judged, waiting = run_units(
         units, learnt, minutes=minutes, judge_unfinished=judge, on_epoch=say_epoch, on_judged=say_judged
@@ -89,16 +85,12 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Answer the test pictures anew from a run's weights. Exit 1: weights or accuracy are not as the table says."""
-    from vitrine.training import need_torch
-
-    need_torch()
     from vitrine.zoo.entries import entry
-    from vitrine.zoo.home import default_home, garments
+
+    known = entry(name)
+    learnt, home = open_garments(folder, data=data, drawn=drawn, threads=threads)
     from vitrine.zoo.run import Unit, verify_unit
 
-    use_threads(threads)
-    known = entry(name)
-    learnt, home = garments(folder or default_home(), data=data, drawn=drawn)
     result = verify_unit(Unit(known, seed, home), learnt)
     if as_json:
         output.show_json(asdict(result))

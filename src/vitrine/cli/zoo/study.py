@@ -8,7 +8,7 @@ import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson
-from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, say_epoch, use_threads
+from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, open_garments, say_epoch, use_torch
 from vitrine.errors import InputError, Refused
 
 if TYPE_CHECKING:
@@ -65,28 +65,20 @@ def study(
 def _run_study(
     known: "Study", *, seeds: int, data: Path | None, drawn: bool, threads: int, folder: Path | None
 ) -> "list[Outcome]":
-    from vitrine.training import need_torch
-
-    need_torch()
-    from vitrine.zoo.home import default_home, garments
+    learnt, home = open_garments(folder, data=data, drawn=drawn, threads=threads)
     from vitrine.zoo.run_study import run_study
 
-    use_threads(threads)
-    learnt, home = garments(folder or default_home(), data=data, drawn=drawn)
     return run_study(known, learnt, home, seeds=seeds, on_epoch=say_epoch)
 
 
 def _study_brands(photos: Path | None, *, repeats: int, threads: int, folder: Path | None) -> "list[Outcome]":
-    from vitrine.training import need_torch
-
-    need_torch()
+    use_torch(threads)
     from vitrine.zoo.brands import SIDE, study_brands
     from vitrine.zoo.home import default_home
     from vitrine.zoo.photos import read_photo_folder
 
     if photos is None:
         raise InputError("the study 'brands' needs photos", hint="vitrine zoo study brands --photos FOLDER")
-    use_threads(threads)
     learnt = read_photo_folder(photos, side=SIDE)
     return study_brands(learnt, folder or default_home(), repeats=repeats, on_epoch=_say_fold)
 

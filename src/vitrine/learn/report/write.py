@@ -1,10 +1,5 @@
-"""Write the scorecard as one HTML page: certificates, leak tax, plots, confident mistakes.
+"""Write the scorecard as one HTML page: certificates, leak tax, plots, confident mistakes."""
 
-The page makes no request: style, plots and photos are inside it, and its content policy forbids scripts and
-everything from outside. Every text that came from a person is escaped by the template.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +8,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from vitrine.learn.calibrate import reliability
 from vitrine.learn.report import plots
 from vitrine.learn.report.confusion import Confusion, confusion
 from vitrine.learn.report.gallery import Shop, gallery
-from vitrine.records import now
-from vitrine.stores.whole import whole
+from vitrine.report.write_html import write_html
 from vitrine.taxonomy import Attribute, Taxonomy
 
 _WORST = 12
 _BINS = 10
 _FEW = 10  # values with fewer test rows stand last among the worst: one row decides them
-_THIN = "\u202f"  # narrow and never broken: between thousands, and before %
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +85,11 @@ def write_report(shop: Shop, scorecard: Mapping[str, Any], rows: pa.Table, path:
     Photos come from `shop`, a workspace. Raises StorageError when the file cannot be written.
     """
     sections = [_section(shop.taxonomy, name, score, rows) for name, score in scorecard["attributes"].items()]
-    page = _environment().get_template("report.html")
-    html = page.render(
+    write_html(
+        path,
+        "vitrine.learn.report",
+        "scorecard.html",
+        hint="free some space and run vitrine evaluate again",
         card=scorecard,
         sections=sections,
         ranked=sorted(sections, key=lambda one: (not one.certified, -(one.score["coverage"] or 0))),
@@ -102,10 +97,7 @@ def write_report(shop: Shop, scorecard: Mapping[str, Any], rows: pa.Table, path:
         attributes={section.name: section.attribute for section in sections},
         mistakes=gallery(shop, rows),
         wrong=int(pc.sum(pc.not_equal(rows.column("label"), rows.column("value"))).as_py() or 0),
-        written=now(),
     )
-    with whole(path, hint="free some space and run vitrine evaluate again") as temporary:
-        temporary.write_text(html, encoding="utf-8")
 
 
 def _section(taxonomy: Taxonomy, name: str, score: Mapping[str, Any], rows: pa.Table) -> Section:
@@ -153,65 +145,3 @@ def _pooled(rows: pa.Table) -> dict[str, int]:
     published = rows.filter(rows.column("published"))
     right = pc.sum(pc.equal(published.column("label"), published.column("value"))).as_py() or 0
     return {"answers": rows.num_rows, "published": published.num_rows, "right": int(right)}
-
-
-def _environment() -> Environment:
-    loader = ChoiceLoader([PackageLoader("vitrine.learn.report"), PackageLoader("vitrine", ".")])
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "percent": percent, "count": count, "figure": figure, "between": between, "sentence": sentence,
-    }  # fmt: skip
-    return environment
-
-
-def percent(share: float | None) -> str:
-    """A share with one decimal; what is not whole never reads 100.0 %.
-
-    >>> percent(0.8123), percent(0.99999), percent(1.0), percent(None)
-    ('81.2\u202f%', '99.9\u202f%', '100.0\u202f%', '–')
-    """
-    if share is None:
-        return "–"
-    shown = min(100 * share, 99.9) if share < 1 else 100.0
-    return f"{shown:.1f}{_THIN}%"
-
-
-def between(interval: Sequence[float] | None) -> str:
-    """An interval of shares in percent, without the sign.
-
-    >>> between([0.781, 0.839]), between(None)
-    ('78.1–83.9', '')
-    """
-    return f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}" if interval else ""
-
-
-def count(number: int | None) -> str:
-    """A whole number with thin spaces between thousands.
-
-    >>> count(1_234_567)
-    '1\u202f234\u202f567'
-    """
-    return "–" if number is None else f"{number:,}".replace(",", _THIN)
-
-
-def figure(number: float | None) -> str:
-    """A figure between 0 and 1 with three decimals."""
-    return "–" if number is None else f"{number:.3f}"
-
-
-def sentence(text: str | None) -> Markup:
-    """A certificate's sentence with its attribute in bold and the numbers set as on the rest of the page.
-
-    >>> print(sentence("publish 81 % of `<color>` at ≥ 97 % precision (n = 1,200 families)"))
-    publish 81\u202f% of <b>&lt;color&gt;</b> at ≥\u202f97\u202f% precision (n = 1\u202f200 families)
-    """
-    bold = Markup("<b>{}</b>")
-    pieces = enumerate((text or "").split("`"))
-    return Markup("").join(bold.format(piece) if at % 2 else escape(_typeset(piece)) for at, piece in pieces)
-
-
-def _typeset(text: str) -> str:
-    spaced = re.sub(r"(?<=\d),(?=\d{3})", _THIN, text)
-    return spaced.replace(" %", f"{_THIN}%").replace("≥ ", f"≥{_THIN}")

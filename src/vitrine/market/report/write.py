@@ -1,19 +1,18 @@
-"""Write the marketplace's page: one HTML file with style and plots inside, no scripts, nothing from outside."""
+"""Write the marketplace's page, and its numbers beside it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from vitrine.errors import NotFound
-from vitrine.learn.report.write import count, figure, percent
 from vitrine.market.report.contents import contents
 from vitrine.market.report.summary import summary, to_json
-from vitrine.records import now
+from vitrine.report.write_html import write_html
 from vitrine.stores.whole import whole
 
 if TYPE_CHECKING:
     from vitrine.market.home import Market
+
+_AGAIN = "free some space and run vitrine market report again"
 
 
 def write_report(market: "Market") -> Path:
@@ -21,14 +20,7 @@ def write_report(market: "Market") -> Path:
     found = contents(market)
     if not found.sections and found.map is None:
         raise NotFound("there is no champion to report on", hint="vitrine market train churn makes the first one")
-    loader = ChoiceLoader([PackageLoader("vitrine.market.report"), PackageLoader("vitrine", ".")])
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent, "count": count, "figure": figure}
-    html = environment.get_template("market.html").render(page=found, written=now())
     path = market.folder / "reports" / "market.html"
-    for file, text in ((path.with_suffix(".json"), to_json(summary(found))), (path, html)):
-        with whole(file, hint="free some space and run vitrine market report again") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    return path
+    with whole(path.with_suffix(".json"), hint=_AGAIN) as temporary:
+        temporary.write_text(to_json(summary(found)), encoding="utf-8")
+    return write_html(path, "vitrine.market.report", "market.html", hint=_AGAIN, page=found)

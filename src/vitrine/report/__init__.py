@@ -1,0 +1,1 @@
+"""Reports: HTML files that look alike and ask nothing of anybody."""
