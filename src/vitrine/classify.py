@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from numpy.typing import NDArray
@@ -85,11 +84,12 @@ def classify(
     if not _is_loaded(catalog, run_id, model, skus[0]):
         _load(output, catalog)
     seconds = time.perf_counter() - started
-    decisions = pads.dataset(output, format="parquet").to_table(columns=["decision"]).column("decision").to_numpy()
-    published = int((decisions == PUBLISHED).sum())
+    parts = [pq.ParquetFile(path).read(columns=["decision"]).column("decision") for path in _parts(output)]
+    decided = sum(len(part) for part in parts)
+    published = sum(pc.sum(pc.equal(part, PUBLISHED)).as_py() for part in parts)
     photos = sum(len(photo_ids) for photo_ids in photos_of.values())
     return ClassifyReport(
-        run_id, model.model_id, len(skus), photos, len(decisions), published, len(decisions) - published,
+        run_id, model.model_id, len(skus), photos, decided, published, decided - published,
         photos / seconds, str(output),
     )  # fmt: skip
 
@@ -185,7 +185,11 @@ def _load(output: Path, catalog: Catalog) -> None:
             catalog.put(tables.predictions, batch, connection=connection)
 
 
+def _parts(output: Path) -> list[Path]:
+    return sorted(output.glob("part-*.parquet"))
+
+
 def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
-    for path in sorted(output.glob("part-*.parquet")):
+    for path in _parts(output):
         part = pq.read_table(path)
         yield check_table(part, Prediction, key=("sku", "attribute", "head_id"), where=str(path)).to_pylist()
