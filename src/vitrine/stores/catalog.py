@@ -1,7 +1,7 @@
 """The catalog: what is known about products, photos, labels and predictions, in SQLite or PostgreSQL."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from vitrine.errors import MissingPart, StorageError
 
 Row = Mapping[str, Any]
 _CHUNK = 2_000
+_ROWS_IN_A_BATCH = 50_000
 _MIGRATION_LOCK = 0x76_69_74_72
 
 
@@ -82,9 +83,17 @@ class Catalog:
     def batches(self, query: sa.Select[Any], connection: sa.Connection) -> Iterator[pa.RecordBatch]:
         """The answer to a query in parts, for what is too much at once; at least one part."""
         schema = _arrow_schema(query)
-        result = connection.execution_options(yield_per=50_000).execute(query)
-        yield from (_batch(rows, list(schema)) for rows in result.partitions())
+        yield from (_batch(rows, list(schema)) for rows in self._rows(query, connection))
         yield _batch([], list(schema))
+
+    def _rows(self, query: sa.Select[Any], connection: sa.Connection) -> Iterator[Sequence[Sequence[Any]]]:
+        """Rows in parts; SQLite's straight from the driver: a record for each, and each moment alone, took twice as long."""
+        if self._engine.dialect.name == "sqlite":
+            with connection.execute(query) as result:
+                while result.cursor is not None and (rows := result.cursor.fetchmany(_ROWS_IN_A_BATCH)):
+                    yield rows
+            return
+        yield from connection.execution_options(yield_per=_ROWS_IN_A_BATCH).execute(query).partitions()
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
@@ -220,9 +229,20 @@ def _arrow_schema(query: sa.Select[Any]) -> pa.Schema:
 
 
 def _batch(rows: Sequence[Sequence[Any]], fields: list[pa.Field]) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True) if rows else ([] for _ in fields)
-    arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, fields, strict=True)]
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else (() for _ in fields)
+    arrays = [_array(column, field.type) for column, field in zip(columns, fields, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """A column as the driver gives it: SQLite has moments and days as text, and truth as a number."""
+    first = next((one for one in column if one is not None), None)
+    if isinstance(first, str) and not pa.types.is_string(kind):
+        told = pa.array(column, pa.string())
+        return (told.cast(pa.timestamp("us")) if pa.types.is_timestamp(kind) else told).cast(kind)
+    if pa.types.is_boolean(kind) and not isinstance(first, bool):
+        return pa.array(column, pa.int64()).cast(kind)
+    return pa.array(column, kind)
 
 
 def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
