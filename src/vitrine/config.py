@@ -42,6 +42,7 @@ class Columns(_Section):
     brand: str = Field("brand", description="brand")
     price: str = Field("price", description="price")
     stock: str = Field("stock", description="pieces in stock")
+    weight: str = Field("business_weight", description="what an answer is worth to the business, e.g. pieces sold")
 
 
 class CleaningSettings(_Section):

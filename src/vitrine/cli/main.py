@@ -25,6 +25,7 @@ from vitrine.cli import (
     similar,
     taxonomy,
     users,
+    weigh,
     zoo,
 )
 from vitrine.errors import VitrineError
@@ -51,6 +52,7 @@ for command in (
     learn.models,
     classify.classify,
     similar.similar,
+    weigh.weigh,
     desk.audit,
     finetune.finetune,
     backup.backup,

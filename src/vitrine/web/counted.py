@@ -9,6 +9,7 @@ from typing import Any
 from vitrine.learn.promote import champion_of
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
+from vitrine.web.queries.brands import brands
 from vitrine.web.queries.tallies import Tallies, tallies
 from vitrine.web.queries.values import PredictedValue, predicted_values
 
@@ -43,6 +44,11 @@ class Counted:
             return []
         name = taxonomy.attribute(attribute).name
         found: list[PredictedValue] = self._get(f"values {name}", lambda: predicted_values(self._catalog, name))
+        return found
+
+    def brands(self) -> list[str]:
+        """The brands of the catalog (see `vitrine.web.queries.brands`)."""
+        found: list[str] = self._get("brands", lambda: brands(self._catalog))
         return found
 
     def _get(self, name: str, make: Callable[[], Any]) -> Any:

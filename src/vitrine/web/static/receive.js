@@ -196,8 +196,8 @@ const send = async (item) => {
   } catch (error) {
     const final = error.status && error.status < 500 && ![401, 403, 408, 429].includes(error.status);
     if (final) await drop(item).catch(() => null);
-    if (current?.item.id === item.id) unanswered(final ? error.message : text(error.status === 401 ? "sign_in" : "kept"), final);
-    else if (final) tell(error.message);
+    if (current?.item.id === item.id) unanswered(final ? why(error) : text(error.status === 401 ? "sign_in" : "kept"), final);
+    else if (final) tell(why(error));
     return final;
   } finally {
     await count();
@@ -246,6 +246,8 @@ const count = async () => {
   at("waiting").hidden = items.length === 0;
   at("waiting").textContent = text(items.length === 1 ? "waiting_one" : "waiting_more", { n: items.length });
 };
+
+const why = (error) => (error.body?.error === "unreadable-photo" ? text("unreadable") : error.message);
 
 const tell = (message) => {
   const notice = document.getElementById("notice");
