@@ -85,6 +85,7 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("POST", "/api/v1/receipts"): "curator",
     ("POST", "/api/v1/receipts/{receipt_id}/handling"): "curator",
     ("GET", "/api/v1/receipts/counts"): "viewer",
+    ("GET", "/api/v1/receipts/kept"): "viewer",
     ("GET", "/api/v1/receipts/export"): "viewer",
 }
 

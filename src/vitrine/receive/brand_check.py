@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
+CATALOG, DELIVERIES = "catalog", "deliveries"
 REFUSED = 0.01  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
@@ -63,7 +64,8 @@ class BrandCheck:
     """At most `alarm.rate` of photos of the ordered brand score below `alarm.level`.
 
     Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered. A
-    photo less like any labelled one than `familiar` shows none of the learnt brands.
+    photo less like any labelled one than `familiar` shows none of the learnt brands. `proven_on` says of which photos this
+    holds: those of the catalog, or of deliveries that people accepted.
     """
 
     attribute: str
@@ -72,6 +74,7 @@ class BrandCheck:
     alarm: Bound
     accept: Bound
     familiar: float
+    proven_on: str = CATALOG
 
     def see(self, predictor: Predictor, vector: Matrix) -> BrandSeen:
         """What the photo with this embedding (1, dim) shows."""
@@ -129,6 +132,7 @@ class BrandCheck:
             "alarm": self.alarm.to_json(),
             "accept": self.accept.to_json(),
             "familiar": self.familiar,
+            "proven_on": self.proven_on,
         }
 
     @classmethod
@@ -140,7 +144,8 @@ class BrandCheck:
         except Exception as error:
             raise StorageError(f"{path} cannot be read: {error}") from error
         alarm, accept = Bound.from_json(data["alarm"]), Bound.from_json(data["accept"])
-        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept, float(data["familiar"]))
+        brands = tuple(data["brands"])
+        return cls(data["attribute"], brands, reference, alarm, accept, float(data["familiar"]), data["proven_on"])
 
 
 def fit_brand_check(
@@ -154,10 +159,11 @@ def fit_brand_check(
     false_alarms: float,
     false_matches: float,
     confidence: float,
+    proven_on: str = CATALOG,
 ) -> BrandCheck:
     """Choose levels on `train`, whose probabilities (n, k) are out of fold, and prove them on `calibrate`.
 
-    One product a family is drawn on the calibrate part, by a coin that knows no label.
+    One product a family is drawn on the calibrate part, by a coin that knows no label. `proven_on` says what that part is.
     """
     k = len(brands)
     near = nearness(train.z, train, k, without=train.family)
@@ -170,7 +176,7 @@ def fit_brand_check(
     accept = prove(-proven_wrong, levels(-wrong, rate=false_matches), rate=false_matches, confidence=confidence)
     # naming no brand takes matches away and adds none: both proofs hold wherever this level lies
     familiar = float(np.quantile(near_some.max(axis=1), REFUSED)) if len(some.z) else -1.0
-    return BrandCheck(attribute, tuple(brands), train, alarm, accept, familiar)
+    return BrandCheck(attribute, tuple(brands), train, alarm, accept, familiar, proven_on)
 
 
 def score(proba: Floats, near: Floats) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vitrine.intake.ingest import blob_key, describe_photo
 from vitrine.intake.labels import TABLE, current_decisions
 from vitrine.intake.photo import read_photo
+from vitrine.receive.brand_check import CATALOG
 from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import ProductCheck
@@ -103,13 +104,13 @@ class Receiver:
             }
             if expected is not None:
                 brand = checks.brand.compare(seen, expected)
-                promises += proven("brand", checks.brand.alarm, checks.brand.accept)
+                promises += proven("brand", checks.brand.alarm, checks.brand.accept, checks.brand.proven_on)
         references = self._references(line)
         if references and checks.product is not None:
             shown = self._alike(vector, line, references, checks.product)
             answer = checks.product.answer(shown["similarity"])
             product = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
-            promises += proven("product", checks.product.alarm, checks.product.accept)
+            promises += proven("product", checks.product.alarm, checks.product.accept, CATALOG)
         elif references and brand is None:
             product = Compared(UNKNOWN, "not_proven")
         settled = settle(brand, product)

@@ -150,7 +150,9 @@ const present = (item, answer) => {
   const beside = answer?.product?.photos[0].photo_id ?? item.line.photo_id;
   at("beside").hidden = !beside;
   if (beside) at("beside").querySelector("img").src = `/photos/${beside}/320`;
-  at("promise").textContent = (answer?.promises ?? []).map(promised).join(" ");
+  const promises = answer?.promises ?? [];
+  const hall = promises.some((one) => one.on === "deliveries") ? [text("promise_on_deliveries")] : [];
+  at("promise").textContent = [...promises.map(promised), ...hall].join(" ");
   for (const button of root.querySelectorAll("[data-action]")) {
     button.setAttribute("aria-pressed", String(answer?.action === button.dataset.action));
     button.classList.toggle("main", button.dataset.action === { match: "accepted", mismatch: "refused" }[answer?.answer]);
