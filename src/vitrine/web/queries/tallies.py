@@ -26,14 +26,13 @@ class Tallies:
 def tallies(catalog: Catalog) -> Tallies:
     """Count everything; seconds where there are millions of answers."""
     table, asked = schema.predictions, schema.queue
-    counted = sa.select(table.c.attribute, table.c.decision, sa.func.count().label("n")).where(of_champion(catalog))
-    rows = rows_of(catalog, counted.group_by(table.c.attribute, table.c.decision))
-    every: dict[str, int] = {}
-    for row in rows:
-        every[row["attribute"]] = every.get(row["attribute"], 0) + row["n"]
+    published = sa.func.sum(sa.case((table.c.decision == PUBLISHED, 1), else_=0)).label("published")
+    # grouped by the attribute alone: in the order of an index that has it all, without sorting every answer
+    counted = sa.select(table.c.attribute, sa.func.count().label("n"), published).where(of_champion(catalog))
+    rows = rows_of(catalog, counted.group_by(table.c.attribute))
     return Tallies(
-        every=every,
-        published={row["attribute"]: row["n"] for row in rows if row["decision"] == PUBLISHED},
+        every={row["attribute"]: row["n"] for row in rows},
+        published={row["attribute"]: row["published"] for row in rows},
         opened=_tally(catalog, sa.select(asked.c.attribute).where(asked.c.turn.is_not(None))),
         doubted=_tally(catalog, _doubted(catalog)),
     )
