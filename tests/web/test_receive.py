@@ -24,6 +24,7 @@ def category_as_brand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_RECEIVE__BRAND", "category")
     monkeypatch.setenv("VITRINE_RECEIVE__FALSE_ALARMS", "0.2")
     monkeypatch.setenv("VITRINE_RECEIVE__FALSE_MATCHES", "0.2")
+    monkeypatch.setenv("VITRINE_RECEIVE__STRANGERS", "0.2")
 
 
 def delivered(number: int, *, size: int = 640, shot: int = 7) -> bytes:

@@ -192,5 +192,7 @@ def _show(entry: Any) -> None:
 _PROMISES = {
     "false_alarms": "by {of}: at most {rate} of what was ordered is called a mismatch (confidence {sure}, n = {n} {on})",
     "false_matches": "by {of}: at most {rate} of what was not ordered is called a match (confidence {sure}, n = {n} {on})",
+    "strangers": "by {of}: at most {rate} of brands never learnt are called a match, if they are to the learnt ones as those "
+    "are to each other (confidence {sure}, n = {n} {on})",
 }
 _ON = {"catalog": "families of the catalog", "deliveries": "accepted deliveries"}

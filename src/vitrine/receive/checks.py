@@ -145,6 +145,7 @@ def _brand_check(workspace: "Workspace", model: "Model", attribute: str, *, test
         prove_on,
         predictor.probabilities(prove_on.z)[attribute],
         **rates,
+        strangers=workspace.settings.receive.strangers / tests,
         proven_on=DELIVERIES if enough else CATALOG,
     )
 

@@ -58,7 +58,7 @@ def settle(brand: Compared | None, product: Compared | None) -> Compared:
     return product if product is not None else said[0]
 
 
-def proven(of: str, alarm: Bound, accept: Bound, on: str) -> list[dict[str, Any]]:
+def proven(of: str, alarm: Bound, accept: Bound, strange: Bound | None = None, *, on: str) -> list[dict[str, Any]]:
     """The proven rates of one comparison as an answer shows them; `on` says on which photos they were proven."""
     return [
         {
@@ -70,6 +70,6 @@ def proven(of: str, alarm: Bound, accept: Bound, on: str) -> list[dict[str, Any]
             "errors": bound.below,
             "on": on,
         }
-        for kind, bound in (("false_alarms", alarm), ("false_matches", accept))
-        if bound.level is not None
+        for kind, bound in (("false_alarms", alarm), ("false_matches", accept), ("strangers", strange))
+        if bound is not None and bound.level is not None
     ]
