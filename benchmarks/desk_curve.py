@@ -110,8 +110,10 @@ def next_rows(
     }
     members = pa.table({"sku": one.skus.tolist(), "family_id": one.families.tolist()})
     nothing = pa.table({name: pa.array([], pa.string()) for name in ("sku", "attribute", "value")})
+    unweighed = pa.table({"sku": pa.array([], pa.string()), "weight": pa.array([], pa.float64())})
     place = {sku: row for row, sku in zip(left.tolist(), one.skus[left].tolist(), strict=True)}
-    return np.array([place[asked["sku"]] for asked in rank(pa.table(columns), members, nothing, surroundings)])
+    asked = rank(pa.table(columns), members, nothing, unweighed, surroundings)
+    return np.array([place[one["sku"]] for one in asked])
 
 
 def curve(order: str, one: Problem, sizes: Sequence[int], surroundings: Surroundings, seed: int) -> list[float]:

@@ -49,7 +49,8 @@ from vitrine.lookalike.search import Found
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.space import Space
 from vitrine.lookalike.wanted import Wanted
-from vitrine.records import PHOTOS, LookAtTest, ModelRecord, Photo, now
+from vitrine.records import PHOTOS, LookAtTest, ModelRecord, Photo, Product, now
+from vitrine.records import schema as schema_of
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -406,8 +407,8 @@ class Workspace:
     # reading
 
     def products(self) -> pa.Table:
-        """All products."""
-        return self.catalog.read(schema.products)
+        """All products (schema `vitrine.records.Product`)."""
+        return self.catalog.read(sa.select(*(schema.products.c[name] for name in schema_of(Product).names)))
 
     def labels(self) -> pa.Table:
         """The labels that hold now: sku, attribute, value, source, conflict."""

@@ -26,6 +26,7 @@ from vitrine.cli import (
     similar,
     taxonomy,
     users,
+    weigh,
     zoo,
 )
 from vitrine.errors import VitrineError
@@ -52,6 +53,7 @@ for command in (
     learn.models,
     classify.classify,
     similar.similar,
+    weigh.weigh,
     desk.audit,
     finetune.finetune,
     backup.backup,

@@ -102,15 +102,23 @@ def rename_attribute(
 
 
 @taxonomy.command()
-def undo(dry_run: DryRun = False, workspace: Folder = Path("."), as_json: AsJson = False) -> None:
-    """Take the last change back."""
+def undo(
+    number: Annotated[
+        int | None, typer.Argument(help="The change, as 'history' numbers it; by default the last one.")
+    ] = None,
+    dry_run: DryRun = False,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Take a change back. Exit 1: a later change or an edit of taxonomy.toml builds on it."""
     import vitrine
     from vitrine.desk import change_taxonomy
 
     opened = vitrine.open(workspace)
     path = opened.folder / "taxonomy.toml"
-    changed = change_taxonomy.undo(opened.catalog, path, author=getpass.getuser(), dry_run=dry_run)
-    _show(changed, "", as_json)
+    author = getpass.getuser()
+    changed = change_taxonomy.undo(opened.catalog, path, author=author, number=number, dry_run=dry_run)
+    _show(changed, change_taxonomy.difference(changed, path) if dry_run else "", as_json)
 
 
 @taxonomy.command()
@@ -176,7 +184,7 @@ def _show(changed: "Changed", text: str, as_json: bool) -> None:
         f"{done}: {changed.labels:,} labels and {changed.decisions:,} decisions are told otherwise, "
         f"{changed.predictions:,} predictions; {changed.asked:,} questions for people"
     )
-    if changed.kind == UNDO:
+    if changed.kind == UNDO and not changed.learn_again:
         output.say("the model from before fits again: vitrine classify")
     for name in changed.learn_again:
         output.say(f"next: vitrine retrain --attribute {name}")

@@ -1,9 +1,9 @@
 """Fill the queue: which predictions people are asked about, in the order of what an answer is worth.
 
-The worth of a question is how uncertain the answer is, times the family it speaks for, times the product's business
-weight. Look-alikes teach little twice: the n-th question of a cluster and predicted value counts 1/n, the greedy order
-of a gain that grows with the logarithm of what is known there, and two of a cluster do not follow each other where that
-can be helped.
+The worth of a question is how uncertain the answer is, times the business weights of the family that it speaks for, or
+times the products in it where none were given. Look-alikes teach little twice: the n-th question of a cluster and predicted
+value counts 1/n, the greedy order of a gain that grows with the logarithm of what is known there, and two of a cluster do
+not follow each other where that can be helped.
 """
 
 from collections import deque
@@ -49,7 +49,7 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
     is left. What chance chose, audits (see `vitrine.desk.draw`) and a fair sample (`vitrine.desk.sample`), stands between.
     """
     predictions, members, labels = _known(catalog, taxonomy)
-    questions = rank(predictions, members, labels, surroundings)
+    questions = rank(predictions, members, labels, catalog.read(schema.weights), surroundings)
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
         champion = champion_of(catalog)
@@ -64,19 +64,21 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
 
 
 def rank(
-    predictions: pa.Table, members: pa.Table, labels: pa.Table, surroundings: Surroundings | None
+    predictions: pa.Table, members: pa.Table, labels: pa.Table, weights: pa.Table, surroundings: Surroundings | None
 ) -> Iterator[Question]:
     """The questions that predictions leave, the one most worth asking first.
 
     `predictions` has the columns sku, attribute, head_id, value, confidence, decision; `members` sku, family_id;
-    `labels` sku, attribute, value: what is known already. A question has sku, attribute, head_id, reason, worth,
-    family_size and cluster.
+    `labels` sku, attribute, value: what is known already; `weights` sku, weight, of which only the relation to their
+    mean counts: a product without one counts as an average one. A question has sku, attribute, head_id, reason,
+    worth, family_size and cluster.
     """
     alike = surroundings.clusters if surroundings else {}
     with duckdb.connect() as connection:
         connection.register("predictions", predictions)
         connection.register("members", members)
         connection.register("labelled", labels)
+        connection.register("weighed", weights)
         connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
         connection.register("agreeing", agreement(predictions, members, surroundings))
         ranked = connection.sql(_RANKED).to_arrow_table()
@@ -180,10 +182,12 @@ _RANKED = f"""
 with known as (
     select p.*, l.value as label, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
            coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster,
+           coalesce(w.weight / (select nullif(avg(weight), 0) from weighed), 1) as weight,
            count(*) over (partition by p.attribute, p.value) as with_value,
            count(*) over (partition by p.attribute) as in_all
     from predictions p left join members m using (sku) left join alike a using (sku)
     left join agreeing g using (sku, attribute) left join labelled l using (sku, attribute)
+    left join weighed w using (sku)
 ), reasoned as (
     select *, case when label is not null then '{queue.AGAINST_LABEL}'
                    when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
@@ -193,6 +197,7 @@ with known as (
     from known
 ), asked as (
     select *, count(*) over (partition by attribute, family) as family_size,
+           sum(weight) over (partition by attribute, family) as family_weight,
            case when label is not null then {LABEL_DOUBTED} * confidence
                 when reason = '{queue.OUTLIER}' then greatest(1 - confidence, (1 - agreement) / 2)
                 else 1 - confidence end as doubt
@@ -200,7 +205,7 @@ with known as (
     where case when label is null then decision <> '{PUBLISHED}' or reason <> '{queue.UNCERTAIN}' else label <> value end
 ), worth as (
     select *, doubt * case when row_number() over (partition by attribute, family order by doubt desc, sku) = 1
-                           then family_size else 1 end as worth
+                           then family_weight else weight end as worth
     from asked
 ), discounted as (
     select *, worth / row_number() over (partition by attribute, cluster, value order by worth desc, sku) as gain
