@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from threading import RLock
+from threading import RLock, local
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ class Catalog:
         self.url = url
         self._engine = _engine(url)
         self._turns = RLock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        self._frozen = local()
         with self._failures():
             _migrate(self._engine)
 
@@ -47,8 +48,19 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for several reads that belong together; it takes no lock."""
-        with self._failures(), self._engine.connect() as connection:
+        kept: sa.Connection | None = getattr(self._frozen, "connection", None)
+        with self._failures(), nullcontext(kept) if kept is not None else self._engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within the block this thread reads the catalog as of one moment, by whatever function, and must not write."""
+        with self.snapshot() as connection:
+            self._frozen.connection = connection
+            try:
+                yield
+            finally:
+                del self._frozen.connection
 
     def add(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
         """Insert records or mappings whose key is new and leave the others alone; returns how many were new."""
@@ -77,7 +89,7 @@ class Catalog:
     def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
         """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
         select = sa.select(query) if isinstance(query, sa.Table) else query
-        with self._failures(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return pa.Table.from_batches(self.batches(select, connection), schema=_arrow_schema(select))
 
     def batches(self, query: sa.Select[Any], connection: sa.Connection) -> Iterator[pa.RecordBatch]:
@@ -118,7 +130,7 @@ class Catalog:
     def count(self, query: sa.Select[Any] | sa.Table) -> int:
         """How many rows a table or query has."""
         source = query if isinstance(query, sa.Table) else query.subquery()
-        with self._failures(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return int(connection.scalar(sa.select(sa.func.count()).select_from(source)) or 0)
 
     def close(self) -> None:
