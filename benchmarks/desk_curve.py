@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from real_photos import dataset_of, make
-from vitrine.desk.fill import rank
+from vitrine.desk.fill import frequency, rank
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.dataset import Dataset
@@ -108,10 +108,11 @@ def next_rows(
         "confidence": confidence,
         "decision": ["to_review"] * len(left),
     }
+    said = pa.table(columns)
     members = pa.table({"sku": one.skus.tolist(), "family_id": one.families.tolist()})
     nothing = pa.table({name: pa.array([], pa.string()) for name in ("sku", "attribute", "value")})
     place = {sku: row for row, sku in zip(left.tolist(), one.skus[left].tolist(), strict=True)}
-    return np.array([place[asked["sku"]] for asked in rank(pa.table(columns), members, nothing, surroundings)])
+    return np.array([place[asked["sku"]] for asked in rank(said, members, nothing, surroundings, frequency(said))])
 
 
 def curve(order: str, one: Problem, sizes: Sequence[int], surroundings: Surroundings, seed: int) -> list[float]:

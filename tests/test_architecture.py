@@ -27,6 +27,7 @@ ROOMS = [
     {"jobs", "backup", "receive"},
     {"market"},
     {"zoo"},
+    {"automation"},
     {"web"},
     {"demo"},
     {"cli"},

@@ -25,8 +25,10 @@ from vitrine.cli import (
     similar,
     taxonomy,
     users,
+    watch,
     zoo,
 )
+from vitrine.cli.run import run as run_plan
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -58,6 +60,8 @@ for command in (
     receive.receive,
     receive.orders,
     serve.serve,
+    watch.watch,
+    run_plan,
     configure.doctor,
 ):
     app.command()(command)
