@@ -25,6 +25,7 @@ ROOMS = [
     {"workspace"},
     {"finetune"},
     {"jobs", "backup", "receive"},
+    {"deliver"},
     {"market"},
     {"zoo"},
     {"automation"},

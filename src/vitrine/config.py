@@ -113,6 +113,30 @@ class ReceiveSettings(_Section):
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence with which both are proven")
 
 
+class ExportSettings(_Section):
+    """Where answers that may leave go, and in which form; relative paths are inside the workspace."""
+
+    lake: str = Field("lake", description="folder or fsspec URL of the lake, e.g. s3://bucket/lake")
+    keep: int = Field(3, ge=1, description="versions of the lake that are kept for readers still at work on them")
+    table: str = Field("", description="the .csv or .xlsx file of `vitrine export table`")
+    columns: str = Field("columns.toml", description="which column of that table holds what")
+
+
+class SapSettings(_Section):
+    """How attributes get into SAP; the password is in VITRINE_SAP_PASSWORD or in `password_file`, never here."""
+
+    mapping: str = Field("sap.toml", description="which attribute is which characteristic, and which value is which")
+    way: Literal["idoc", "odata"] = Field("idoc", description="idoc writes CLFMAS02 files, odata calls a service")
+    folder: str = Field("sap-outbox", description="where IDoc files are put for the ALE inbox")
+    service: str = Field("", description="URL of the OData service, ending in API_CLFN_PRODUCT_SRV or your own")
+    characteristics: str = Field("", description="URL of the service with characteristics; empty = beside the service")
+    user: str = Field("", description="user of the OData service")
+    password_file: str = Field("", description="file with the password, where the variable is not set")
+    client: str = Field("", description="SAP client, e.g. 100; empty = the service's own")
+    timeout: float = Field(30, gt=0, description="seconds to wait for an answer of the service")
+    retries: int = Field(5, ge=0, description="tries more after 429, 5xx or no answer, waiting longer each time")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -132,6 +156,8 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     lookalike: LookAlikeSettings = LookAlikeSettings()
     receive: ReceiveSettings = ReceiveSettings()
+    export: ExportSettings = ExportSettings()
+    sap: SapSettings = SapSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -221,6 +247,8 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("audit", AuditSettings),
         ("lookalike", LookAlikeSettings),
         ("receive", ReceiveSettings),
+        ("export", ExportSettings),
+        ("sap", SapSettings),
     ]
 
 

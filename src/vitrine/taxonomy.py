@@ -105,11 +105,13 @@ class Attribute:
         return self.names.get(language) or self.names.get("en") or self.name.replace("_", " ")
 
     def display_value(self, value: str, language: str = "en") -> str:
-        """A value's name for people."""
-        if value == NOT_APPLICABLE:
-            return _NOT_APPLICABLE_NAMES.get(language, NOT_APPLICABLE)
-        names = self.value_names.get(value, {})
-        return names.get(language) or names.get("en") or value
+        """A value's name for people: in their language, else in English, else the value itself."""
+        return self.named(value, language) or self.named(value, "en") or value
+
+    def named(self, value: str, language: str) -> str | None:
+        """A value's name in exactly this language, or None."""
+        names = _NOT_APPLICABLE_NAMES if value == NOT_APPLICABLE else self.value_names.get(value, {})
+        return names.get(language)
 
 
 @dataclass(frozen=True, slots=True)

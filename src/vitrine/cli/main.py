@@ -13,6 +13,7 @@ from vitrine.cli import (
     decisions,
     demo,
     desk,
+    export,
     finetune,
     ingest,
     init,
@@ -69,6 +70,7 @@ app.add_typer(configure.config, name="config")
 app.add_typer(lookalike.lookalike, name="lookalike")
 app.add_typer(market.market, name="market")
 app.add_typer(decisions.decisions, name="decisions")
+app.add_typer(export.export, name="export")
 app.add_typer(receive.receipts, name="receipts")
 app.add_typer(users.users, name="users")
 app.add_typer(taxonomy.taxonomy, name="taxonomy")

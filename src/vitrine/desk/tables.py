@@ -47,14 +47,22 @@ def write_table(
     With `like`, the table that the catalog came from, its rows, columns, order and spellings stay and only the cells of
     attributes change. Without it the columns are key, name and attributes. Raises InputError for another ending.
     """
-    if path.suffix.lower() not in (".csv", ".xlsx"):
-        raise InputError(f"{path}: the ending '{path.suffix}' is not known", hint="use .csv or .xlsx")
     held = {row["sku"]: row["values"] for row in _by_product(catalog, taxonomy)}
     rows = _rows_like(like, encoding, columns, taxonomy, held) if like else _rows(catalog, columns, taxonomy, held)
     moment = now().isoformat()
-    stamped = ([*row, moment if number else AS_OF] for number, row in enumerate(rows))
+    return write_rows(([*row, moment if number else AS_OF] for number, row in enumerate(rows)), path)
+
+
+def write_rows(rows: Iterable[Sequence[Any]], path: Path) -> int:
+    """Write a header and rows as .csv or .xlsx, whole; returns how many rows below the header.
+
+    No cell is one that a spreadsheet takes for a formula. Raises InputError for another ending.
+    """
+    writers = {".csv": _write_csv, ".xlsx": _write_xlsx}
+    if path.suffix.lower() not in writers:
+        raise InputError(f"{path}: the ending '{path.suffix}' is not known", hint="use .csv or .xlsx")
     with whole(path, hint=_AGAIN) as temporary:
-        return _write_csv(stamped, temporary) if path.suffix.lower() == ".csv" else _write_xlsx(stamped, temporary)
+        return writers[path.suffix.lower()](rows, temporary)
 
 
 def import_table(
@@ -159,6 +167,7 @@ def _write_csv(rows: Iterable[Sequence[Any]], path: Path) -> int:
 def _write_xlsx(rows: Iterable[Sequence[Any]], path: Path) -> int:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("products")
@@ -166,7 +175,9 @@ def _write_xlsx(rows: Iterable[Sequence[Any]], path: Path) -> int:
     for row in rows:
         cells = []
         for cell in row:
-            one = WriteOnlyCell(sheet, value=cell if isinstance(cell, int | float) else text(cell))
+            one = WriteOnlyCell(
+                sheet, value=cell if isinstance(cell, int | float) else ILLEGAL_CHARACTERS_RE.sub("", text(cell))
+            )
             if not isinstance(cell, int | float):
                 one.data_type = "s"  # text stays text, also where it looks like a formula or a number
             cells.append(one)

@@ -96,7 +96,10 @@ def chosen_by_models(catalog: Catalog) -> set[tuple[str, str]]:
 
 
 def current_labels(labels: pa.Table) -> pa.Table:
-    """Columns sku, attribute, value, source, conflict; several rows of a key only where one batch contradicts itself."""
+    """Columns sku, attribute, value, source, conflict, batch, recorded_at.
+
+    There are several rows of a key only where one batch contradicts itself.
+    """
     query = """
         with ranked as (
             select *, source = 'person' as by_person,
@@ -104,7 +107,7 @@ def current_labels(labels: pa.Table) -> pa.Table:
                        as place
             from labels
         )
-        select sku, attribute, value, source, count(*) over (partition by sku, attribute) > 1 as conflict
+        select sku, attribute, value, source, count(*) over (partition by sku, attribute) > 1 as conflict, batch, recorded_at
         from ranked where place = 1
         order by sku, attribute, value
     """

@@ -143,6 +143,16 @@ def load_basis(model_id: str, folder: Path) -> Basis:
     return Basis(model_id, Projection.load(path / "projection"), learnt)
 
 
+def load_certificates(model_id: str, folder: Path) -> tuple[dict[str, Certificates], Certificate | None]:
+    """The certificates of a model by head_id, and the one for whole products; NotFound when it is not there.
+
+    The taxonomy may have changed since: an attribute has the name that it had when the model was trained.
+    """
+    data = _read_manifest(folder / model_id)
+    heads = {head["head_id"]: _certificates(head) for head in data["heads"].values()}
+    return heads, Certificate.from_json(data["product"]) if data["product"] else None
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     if not (path / _MANIFEST).is_file():
         raise NotFound(f"model {path.name} is not in {path.parent}", hint="vitrine models lists those that are")

@@ -1,0 +1,1 @@
+"""The lake: a star schema in Parquet, published whole."""

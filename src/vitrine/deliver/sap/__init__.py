@@ -1,0 +1,1 @@
+"""SAP: classification of materials, as IDoc files or through an OData service."""
