@@ -1,6 +1,7 @@
 """The courier: delivers what a watch has answered, beside it, so that a slow or lost target keeps no photo waiting."""
 
 import logging
+import time
 from collections.abc import Sequence
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from tenacity import (
 )
 
 from vitrine.automation.ledger import Ledger
-from vitrine.errors import Refused, VitrineError
+from vitrine.deliver import TARGETS, deliver
+from vitrine.errors import InputError, Refused, VitrineError
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 300.0
+_REST = 4.0  # seconds of rest for each second of a delivery, which may look at the whole catalog
 
 
 class Courier:
     """Delivers when it is called, in a thread of its own once it was started; `problem` is what it last met."""
 
     def __init__(self, workspace: "Workspace", ledger: Ledger, targets: Sequence[str]) -> None:
+        if unknown := sorted(set(targets) - set(TARGETS)):
+            raise InputError(f"there is no target '{unknown[0]}'", hint=f"one of: {', '.join(TARGETS)}")
         self.problem: VitrineError | None = None
         self._workspace, self._ledger, self._targets = workspace, ledger, targets
         self._called, self._closed = Event(), Event()
@@ -45,8 +50,6 @@ class Courier:
 
     def deliver(self) -> None:
         """Deliver to every target what has been answered by now. Each sends what is new to it, so it may be repeated."""
-        from vitrine.deliver import deliver
-
         if not self._targets or not self._ledger.undelivered():
             return
         until = self._ledger.moment()
@@ -71,6 +74,7 @@ class Courier:
         while not self._closed.is_set():
             self._called.wait()
             self._called.clear()
+            begun = time.monotonic()
             try:
                 for attempt in Retrying(
                     retry=retry_if_exception_type(VitrineError),
@@ -86,6 +90,7 @@ class Courier:
                 return
             except Exception:
                 logger.exception("the delivery failed")
+            self._closed.wait(_REST * (time.monotonic() - begun))
 
     def _note(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

@@ -124,7 +124,7 @@ class Ledger:
         table = schema.arrivals
         if changes:
             names = [name for name in changes[0] if name != "of_path"]
-            values = {name: sa.bindparam(f"new_{name}") for name in names}
+            values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
             key = (table.c.place == self.place) & (table.c.path == sa.bindparam("of_path"))
             rows = [{"of_path": c["of_path"], **{f"new_{name}": c[name] for name in names}} for c in changes]
             connection.execute(sa.update(table).where(key).values(**values), rows)

@@ -218,13 +218,13 @@ def _tell(plan: Plan, record: _Record, error: BaseException) -> None:
     """Tell whom the plan names; who ends a run on purpose needs no message."""
     if not isinstance(error, Exception):
         return
-    known = isinstance(error, VitrineError)
+    told = error if isinstance(error, VitrineError) else VitrineError(f"{type(error).__name__}: {error}")
     facts = {
         "plan": plan.name,
         "run": record.run_id,
         "step": record.name,
-        "message": error.message if known else f"{type(error).__name__}: {error}",
-        "hint": error.hint if known else None,
+        "message": told.message,
+        "hint": told.hint or None,
         "go_on": f"vitrine run {plan.name}.toml --resume",
     }
     for problem in notify(plan.notices, f"Vitrine: {plan.name} failed at '{record.name}'", facts):

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vitrine.automation.describe import by_path
 from vitrine.automation.watch import source_of
+from vitrine.deliver import TARGETS
+from vitrine.deliver import deliver as send
 from vitrine.errors import InputError, Refused
 from vitrine.intake.items import Items, items_of_rows
 from vitrine.intake.source import PhotoSource
@@ -56,6 +58,13 @@ class Deliver(Options):
     """Send what may leave and is new to the target."""
 
     to: str = Field(description="lake, table or sap")
+
+    @field_validator("to")
+    @classmethod
+    def _is_known(cls, to: str) -> str:
+        if to not in TARGETS:
+            raise ValueError(f"one of {', '.join(TARGETS)}")
+        return to
 
 
 class Retrain(Options):
@@ -121,8 +130,6 @@ def classify(workspace: "Workspace", _options: NoOptions, on_progress: Progress)
 
 def deliver(workspace: "Workspace", options: Deliver, _on_progress: Progress) -> Counts:
     """Send what is new to the target; fails where answers could not be sent."""
-    from vitrine.deliver import deliver as send
-
     report = send(workspace, options.to)
     counts = {name: getattr(report, name) for name in ("sent", "unchanged", "recalled", "failed")}
     if report.failed:

@@ -76,13 +76,13 @@ class Watch:
         self.place = source.url
         self._workspace, self._source, self._catalog = workspace, source, workspace.catalog
         self.every, self._targets = every, tuple(targets)
-        self._claim = Claim(self._catalog, f"watch {self.place}")
         self._ledger = Ledger(self._catalog, self.place)
-        self._taker = Taker(workspace, source, self._ledger, self._claim, describe)
         self._courier = Courier(workspace, self._ledger, self._targets)
+        self._claim = Claim(self._catalog, f"watch {self.place}")
+        self._taker = Taker(workspace, source, self._ledger, self._claim, describe)
         self._versions = self._ledger.versions()
         self._still_since: dict[str, float] = {}
-        self._seen: dict[str, str] = {}
+        self._files = 0
         self._kept_up = (time.monotonic(), 0.0)
         self._behind = False
         self._champion = champion_of(self._catalog)
@@ -104,7 +104,8 @@ class Watch:
         seen = {path: version for path, version in found.items() if path.lower().endswith(PHOTO_ENDINGS)}
         clock = time.monotonic()
         new = {path: version for path, version in seen.items() if self._versions.get(path) != version}
-        gone = [one.path for one in self._ledger.waiting() if one.path not in seen]
+        waited = [one.path for one in self._ledger.waiting()]
+        gone = [path for path in waited if path not in seen]
         with self._catalog.transaction() as connection:
             self._claim.check(connection)
             self._ledger.arrive(new, connection)
@@ -112,8 +113,9 @@ class Watch:
         self._versions.update(new)
         for path in gone:
             self._versions.pop(path, None)
-        self._still_since.update(dict.fromkeys(new, clock))
-        self._seen = seen
+        still = {path: self._still_since.get(path, clock) for path in waited if path in seen}
+        self._still_since = {**still, **dict.fromkeys(new, clock)}
+        self._files = len(seen)
         self.tell_state()
         return len(new)
 
@@ -162,10 +164,10 @@ class Watch:
                 place=self.place,
                 targets=" ".join(self._targets),
                 every=self.every,
-                files=len(self._seen),
+                files=self._files,
                 looked_at=self._catalog.moment(connection),
-                message=error and error.message,
-                hint=error and error.hint,
+                message=error.message if error else None,
+                hint=error.hint if error else None,
                 started_at=self._started_at,
             )
             self._catalog.put(schema.watchers, [row], connection=connection)
@@ -173,8 +175,8 @@ class Watch:
     def _ready(self) -> list[Arrival]:
         """What waits and did not change for long enough, in the order of arrival."""
         clock = time.monotonic()
-        waiting = [one for one in self._ledger.waiting() if one.path in self._seen]
-        return [one for one in waiting if clock - self._still_since.setdefault(one.path, clock) >= SETTLES]
+        waiting = [one for one in self._ledger.waiting() if one.path in self._still_since]
+        return [one for one in waiting if clock - self._still_since[one.path] >= SETTLES]
 
     def _answer(self) -> int:
         skus = self._ledger.taken()[:_ANSWERED_AT_ONCE]

@@ -87,7 +87,7 @@ def _show_history(states: "list[RunState]", as_json: bool) -> None:
     if as_json:
         output.show_json([state.as_dict() for state in states])
         return
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for state in states:
         rows.append((state.run.started_at, state.run.outcome, "", _seconds(state.as_dict()), ""))
         rows += [("", row["outcome"], row["name"], _seconds(row), _counts(row)) for row in state.as_dict()["steps"]]

@@ -83,9 +83,8 @@ class Intake:
     def prepare(self, items: Sequence[Item], pool: Executor) -> list[Prepared]:
         """Read, clean and measure the photos of a group, but for files that were brought in before."""
         known = self._known(items)
-        return list(
-            pool.map(lambda one: self._prepare(*one, known), [(i.sku, path) for i in items for path in i.photos])
-        )
+        pairs = [(item.sku, path) for item in items for path in item.photos]
+        return list(pool.map(lambda pair: self._prepare(pair[0], pair[1], known), pairs))
 
     def _known(self, items: Sequence[Item]) -> dict[tuple[str, str], str]:
         """(source, version) → photo_id of the files of these products that are in the catalog, cleaned as today."""

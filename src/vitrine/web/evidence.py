@@ -47,7 +47,7 @@ class Neighborhood:
         path = last_kept(self._workspace.data / "desk")
         with self._lock:
             if path != self._read_from:
-                self._found = path and read_kept(path)
+                self._found = read_kept(path) if path else None
                 self._read_from = path
             return self._found
 
