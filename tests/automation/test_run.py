@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from places import photos, start
 
+from vitrine.automation.claim import Claim
 from vitrine.automation.plan import read_plan
-from vitrine.automation.run import DONE, FAILED, INTERRUPTED, WAITING, RunState, run_plan, runs
+from vitrine.automation.run import DONE, FAILED, INTERRUPTED, WAITING, RunState, claim_name, run_plan, runs
 from vitrine.automation.steps import STEPS
 from vitrine.demo.catalog import Planted
 from vitrine.errors import Conflict, InputError, Refused, VitrineError
@@ -56,6 +57,12 @@ def outcomes(state: RunState) -> list[tuple[str, str]]:
 def test_a_mistake_in_a_plan_is_named_with_its_place(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         read_plan(plan(tmp_path, text))
+
+
+def test_errors_found_fail_a_step_that_allows_none(trained: Workspace, tmp_path: Path) -> None:
+    planned = read_plan(plan(tmp_path, '[[step]]\ndo = "check"\nmost_errors = 0'))
+    with pytest.raises(Refused, match="errors, more than 0"):
+        run_plan(trained, planned, watch=watch)
 
 
 def test_every_step_runs_in_order_and_twice_changes_nothing(
@@ -254,10 +261,11 @@ def test_killed_it_is_said_to_be_interrupted_and_goes_on(trained: Workspace, tmp
 def test_the_command_says_with_its_exit_status_what_went_wrong(trained: Workspace, tmp_path: Path) -> None:
     good = plan(tmp_path, '[[step]]\ndo = "report"', "good")
     bad = plan(tmp_path, '[[step]]\ndo = "report"\nmore = 1', "bad")
-    assert _exit(trained, "run", str(good)) == 0
     assert _exit(trained, "run", str(bad)) == 2
-    strict = plan(tmp_path, '[[step]]\ndo = "check"\nmost_errors = 0', "strict")
-    assert _exit(trained, "run", str(strict)) == 1
+    claim = Claim(trained.catalog, claim_name("good"))
+    assert _exit(trained, "run", str(good)) == 1
+    claim.release()
+    run_plan(trained, read_plan(good), watch=watch)
     process = start(trained, "run", str(good), "--history", "--json")
     assert json.loads(process.communicate()[0])[0]["outcome"] == DONE
 

@@ -90,8 +90,7 @@ def test_a_lost_store_is_told_and_waited_for(
             assert "could not be read" in str(watches(trained.catalog)[0].message)
             store = ThreadedMotoServer(ip_address=host, port=port)
             store.start()
-            again = Bucket(own.name)
-            again.put("NEW-2.jpg", photos(drawn[0], 2)[1])
+            own.put("NEW-2.jpg", photos(drawn[0], 2)[1])
             _wait(lambda: states(trained).get("NEW-2.jpg") == ANSWERED)
             assert watches(trained.catalog)[0].message is None
         finally:
