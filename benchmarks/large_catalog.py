@@ -25,10 +25,15 @@ PUBLISHED_FROM = 0.8
 MODEL = "md-large"
 
 
-def taxonomy() -> Taxonomy:
-    """13 attributes with 8 values each."""
+def taxonomy_text() -> str:
+    """13 attributes with 8 values each, as taxonomy.toml."""
     values = "\n".join(f"v{value} = {{}}" for value in range(VALUES))
-    return parse("version = 1\n" + "\n".join(f"[attributes.a{n:02d}.values]\n{values}" for n in range(ATTRIBUTES)))
+    return "version = 1\n" + "\n".join(f"[attributes.a{n:02d}.values]\n{values}" for n in range(ATTRIBUTES))
+
+
+def taxonomy() -> Taxonomy:
+    """The same, read."""
+    return parse(taxonomy_text())
 
 
 def build(url: str, products: int) -> Catalog:

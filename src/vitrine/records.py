@@ -512,6 +512,30 @@ class Step:
     ended_at: datetime | None
 
 
+class Delivered:
+    """What a place outside was given: the `word` of a characteristic of a material, and who stands for it.
+
+    `state` is `sending` or `recalling` until the place has confirmed, then `sent` or `recalled`; a recalled word is kept
+    to say what had been there. `shipment` is the file or the run that carried it.
+    """
+
+    place: str
+    material: str
+    characteristic: str
+    word: str
+    state: str
+    sku: str
+    attribute: str
+    value: str
+    origin: str
+    said_by: str | None
+    head_id: str | None
+    model_id: str | None
+    certificate: str | None
+    shipment: str
+    delivered_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a check saw; `severity` is error, warning or note."""

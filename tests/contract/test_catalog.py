@@ -65,3 +65,16 @@ def test_a_file_that_is_no_catalog_says_so(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database at all, but long enough to be one" * 40)
     with pytest.raises(StorageError, match="is damaged"):
         Catalog(f"sqlite:///{path}")
+
+
+def test_frozen_reads_see_one_moment_whatever_others_write(catalog: Catalog) -> None:
+    catalog.add(schema.products, [product("a")])
+    other = Catalog(catalog.url)
+    with catalog.frozen():
+        assert catalog.count(schema.products) == 1
+        other.add(schema.products, [product("b")])
+        assert catalog.read(schema.products).num_rows == 1 and catalog.count(schema.products) == 1
+        with catalog.reading() as connection:
+            assert len(connection.execute(schema.products.select()).all()) == 1
+    assert catalog.count(schema.products) == 2
+    other.close()

@@ -1,7 +1,14 @@
 """The lake: whole versions, nothing where nothing changed, readable with the tools that people have."""
 
+import hashlib
 import json
+import os
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +214,40 @@ def test_heels_leave_once_their_head_is_certified(workspace: Workspace) -> None:
     publish(workspace, "heel")
     assert deliver(workspace, "lake").sent == 12
     assert query(workspace.folder / "lake", "select heel from products_wide where sku = 'p00'") == [("none",)]
+
+
+def test_killed_at_random_points_readers_always_see_a_whole_version(workspace: Workspace) -> None:
+    deliver(workspace, "lake")
+    lake = workspace.folder / "lake"
+    seed = random.randrange(10**6)
+    delays = random.Random(seed)
+    for number in range(6):
+        rename_product(workspace, "p00", f"name {number}")
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLABLE, str(workspace.folder)], stdout=subprocess.PIPE, env={**os.environ}
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delays.uniform(0.0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        current = json.loads((lake / "current.json").read_text(encoding="utf-8"))
+        manifest = json.loads((lake / current["path"] / "manifest.json").read_text(encoding="utf-8"))
+        for one in manifest["files"]:
+            data = (lake / current["path"] / one["path"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == one["sha256"], f"seed {seed}"
+    deliver(workspace, "lake")
+    assert query(lake, "select name from dim_product where sku = 'p00'") == [("name 5",)]
+    assert not (workspace.data / "lake-staging").exists()
+
+
+KILLABLE = """
+import sys
+import vitrine
+from vitrine.deliver import deliver
+import vitrine.deliver.lake.deliver
+workspace = vitrine.open(sys.argv[1])
+workspace.catalog
+print("ready", flush=True)
+deliver(workspace, "lake")
+"""

@@ -34,7 +34,10 @@ from vitrine.stores.catalog import Catalog
 from vitrine.stores.whole import whole
 from vitrine.taxonomy import parse
 
-_KEYED = ("labels", "decisions", "queue", "leases", "predictions", "audit_rounds", "audit_cohorts", "audits", "recalls")
+_KEYED = (
+    "labels", "decisions", "queue", "leases", "predictions", "audit_rounds", "audit_cohorts", "audits", "recalls",
+    "deliveries",
+)  # fmt: skip
 _AGAIN = "run the same command again; it finishes what it began"
 
 

@@ -1,12 +1,12 @@
 """The catalog: what is known about products, photos, labels and predictions, in SQLite or PostgreSQL."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from threading import RLock
+from threading import RLock, local
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from vitrine.records import now
 
 Row = Mapping[str, Any]
 _CHUNK = 2_000
+_ROWS_IN_A_BATCH = 50_000
 _MIGRATION_LOCK = 0x76_69_74_72
 
 
@@ -35,6 +36,7 @@ class Catalog:
         self.url = url
         self._engine = _engine(url)
         self._turns = RLock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        self._frozen = local()
         with self._failures():
             _migrate(self._engine)
 
@@ -50,8 +52,19 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for several reads that belong together; it takes no lock."""
-        with self._failures(), self._engine.connect() as connection:
+        kept: sa.Connection | None = getattr(self._frozen, "connection", None)
+        with self._failures(), nullcontext(kept) if kept is not None else self._engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within the block this thread reads the catalog as of one moment, by whatever function, and must not write."""
+        with self.snapshot() as connection:
+            self._frozen.connection = connection
+            try:
+                yield
+            finally:
+                del self._frozen.connection
 
     def add(self, table: sa.Table, rows: Sequence[Any], *, connection: sa.Connection | None = None) -> int:
         """Insert records or mappings whose key is new and leave the others alone; returns how many were new."""
@@ -80,15 +93,23 @@ class Catalog:
     def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
         """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
         select = sa.select(query) if isinstance(query, sa.Table) else query
-        with self._failures(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return pa.Table.from_batches(self.batches(select, connection), schema=_arrow_schema(select))
 
     def batches(self, query: sa.Select[Any], connection: sa.Connection) -> Iterator[pa.RecordBatch]:
         """The answer to a query in parts, for what is too much at once; at least one part."""
         schema = _arrow_schema(query)
-        result = connection.execution_options(yield_per=50_000).execute(query)
-        yield from (_batch(rows, list(schema)) for rows in result.partitions())
+        yield from (_batch(rows, list(schema)) for rows in self._rows(query, connection))
         yield _batch([], list(schema))
+
+    def _rows(self, query: sa.Select[Any], connection: sa.Connection) -> Iterator[Sequence[Sequence[Any]]]:
+        """Rows in parts; SQLite's straight from the driver: a record for each, and each moment alone, took twice as long."""
+        if self._engine.dialect.name == "sqlite":
+            with connection.execute(query) as result:
+                while result.cursor is not None and (rows := result.cursor.fetchmany(_ROWS_IN_A_BATCH)):
+                    yield rows
+            return
+        yield from connection.execution_options(yield_per=_ROWS_IN_A_BATCH).execute(query).partitions()
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
@@ -120,7 +141,7 @@ class Catalog:
     def count(self, query: sa.Select[Any] | sa.Table) -> int:
         """How many rows a table or query has."""
         source = query if isinstance(query, sa.Table) else query.subquery()
-        with self._failures(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return int(connection.scalar(sa.select(sa.func.count()).select_from(source)) or 0)
 
     def close(self) -> None:
@@ -243,9 +264,20 @@ def _arrow_schema(query: sa.Select[Any]) -> pa.Schema:
 
 
 def _batch(rows: Sequence[Sequence[Any]], fields: list[pa.Field]) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True) if rows else ([] for _ in fields)
-    arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, fields, strict=True)]
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else (() for _ in fields)
+    arrays = [_array(column, field.type) for column, field in zip(columns, fields, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """A column as the driver gives it: SQLite has moments and days as text, and truth as a number."""
+    first = next((one for one in column if one is not None), None)
+    if isinstance(first, str) and not pa.types.is_string(kind):
+        told = pa.array(column, pa.string())
+        return (told.cast(pa.timestamp("us")) if pa.types.is_timestamp(kind) else told).cast(kind)
+    if pa.types.is_boolean(kind) and not isinstance(first, bool):
+        return pa.array(column, pa.int64()).cast(kind)
+    return pa.array(column, kind)
 
 
 def _arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:

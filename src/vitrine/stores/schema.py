@@ -437,6 +437,28 @@ handlings = Table(
     _moment("handled_at"),
 )
 
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("place", String, primary_key=True),
+    Column("material", String, primary_key=True),
+    Column("characteristic", String, primary_key=True),
+    Column("word", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("sku", String, nullable=False),
+    Column("attribute", String, nullable=False),
+    Column("value", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("said_by", String),
+    Column("head_id", String),
+    Column("model_id", String),
+    Column("certificate", Text),
+    Column("shipment", String, nullable=False),
+    _moment("delivered_at"),
+    Index("ix_deliveries_product", "sku", "attribute"),
+    Index("ix_deliveries_state", "place", "state"),
+)
+
 events = Table(
     "events",
     metadata,

@@ -39,7 +39,8 @@ def deliver_lake(workspace: "Workspace", *, dry_run: bool = False) -> DeliveryRe
     before = lake.manifest(pointer) if pointer else None
     tables = star.star(workspace.taxonomy)
     with _staging(workspace.data / "lake-staging") as folder:
-        staged = stage(rows(workspace), tables, folder)
+        with workspace.catalog.frozen():
+            staged = stage(rows(workspace), tables, folder)
         sent, unchanged, recalled, changes = _compare(staged, lake, pointer, before)
         name = _next(pointer, staged)
         dictionary = describe(tables, name, before["dictionary"] if before else None)

@@ -56,7 +56,7 @@ def _table(table: Table, since: Mapping[tuple[str, str], str], version: str) -> 
         "columns": [
             {
                 "name": one.name,
-                "type": _SQL.get(one.type, "timestamp with time zone"),
+                "type": _SQL.get(one.type, "timestamptz"),
                 "meaning": one.meaning,
                 "refers": one.refers or None,
                 "since": since.get((table.name, one.name), version),

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -73,14 +72,17 @@ def stage(parts: Iterable[Part], tables: dict[str, star.Table], folder: Path) ->
 
 
 def partition(table: star.Table, value: str | None) -> str:
-    """The folder of a part, as Hive names it; a person's text is quoted.
+    """The folder of a part, as Hive names it. Only ASCII signs are quoted: Spark reads quoted letters byte by byte.
 
     >>> partition(star.Table("t", "", (), (), "attribute"), "cor/ação")
-    't/attribute=cor%2Fa%C3%A7%C3%A3o'
+    't/attribute=cor%2Fação'
     """
     if not table.partition:
         return table.name
-    return f"{table.name}/{table.partition}={quote(value or '', safe='')}"
+    letters = (
+        one if not one.isascii() or one.isalnum() or one in "-_. " else f"%{ord(one):02X}" for one in value or ""
+    )
+    return f"{table.name}/{table.partition}={''.join(letters)}"
 
 
 def _write(table: star.Table, value: str | None, rows: pa.Table, folder: Path) -> File:

@@ -1,0 +1,49 @@
+"""The lake and the ledger are the same on SQLite and PostgreSQL."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from small_delivery import make, say, stop
+from vitrine.deliver import deliver
+from vitrine.desk.change_taxonomy import Wish, change
+from vitrine.records import Label, now
+from vitrine.stores import schema
+
+MAPPING = """
+class = "CALCADOS"
+[material]
+upper = true
+[[characteristic]]
+name = "COR"
+attribute = "color"
+values = {red = "VERMELHO", pink = "ROSA"}
+[idoc]
+sender_port = "A"
+sender = "B"
+receiver_port = "C"
+receiver = "D"
+"""
+
+
+def test_delta_recall_and_a_renamed_attribute(catalog_url: str, tmp_path: Path) -> None:
+    workspace = make(tmp_path / "w", {"storage": {"catalog": catalog_url}})
+    (workspace.folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+    workspace.catalog.add(schema.labels, [Label("p02", "heel", "block", "table", "supplier.csv", now())])
+    say(workspace, "p01", "color", "pink")
+    assert deliver(workspace, "lake").sent == 13 and deliver(workspace, "sap").sent == 12
+    assert deliver(workspace, "lake").details["new"] is False and deliver(workspace, "sap").sent == 0
+    version = next((workspace.folder / "lake" / "versions").iterdir())
+    rows = pq.ParquetFile(version / "fact_answers" / "attribute=color" / "part-0.parquet").read().to_pylist()
+    assert abs(rows[1]["said_at"] - now()) < timedelta(minutes=5) and rows[1]["said_by"] == "ana"
+
+    wish = Wish("rename attribute", "color", (), ("colour",))
+    change(workspace.catalog, workspace.folder / "taxonomy.toml", wish, author="ana")
+    path = workspace.folder / "sap.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"color"', '"colour"'), encoding="utf-8")
+    assert deliver(workspace, "sap").unchanged == 12
+    stop(workspace, "colour")
+    assert deliver(workspace, "sap").recalled == 11
+    assert deliver(workspace, "sap").recalled == 0
+    workspace.catalog.close()
