@@ -66,7 +66,8 @@ def add_history(workspace: Workspace, products: int) -> None:
         return
     random, moment = np.random.default_rng(0), now()
     like = workspace.catalog.read(sa.select(schema.photos).limit(1)).to_pylist()[0]
-    vectors = workspace.embeddings.take(workspace.catalog.read(schema.photos).column("photo_id").to_pylist())
+    links = workspace.catalog.read(sa.select(schema.product_photos)).column("photo_id").unique().to_pylist()
+    vectors = workspace.embed(links).take(links)
     for start in range(have, products, 4_096):
         numbers = range(start, min(start + 4_096, products))
         ids = [f"{number:064x}" for number in numbers]
