@@ -512,6 +512,7 @@ class Step:
     ended_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """What a place outside was given: the `word` of a characteristic of a material, and who stands for it.
 
