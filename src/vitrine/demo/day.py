@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from vitrine.automation.describe import by_path
+from vitrine.automation.status import watches
 from vitrine.automation.watch import Watch, source_of, watch_once
 from vitrine.classify import PUBLISHED
 from vitrine.deliver import DeliveryReport, deliver
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
 TARGETS = ("lake", "sap")
-AUDITED = "color"
 _KNOWN_IN_THE_MORNING = 3  # one product in so many has labels before the supplier's list comes
-_MOST_AUDITS = 150
 
 # modest promises, so that a few hundred drawn products can prove them
 LEARN = {"precision": 0.8, "confidence": 0.8}
@@ -48,21 +47,18 @@ language = "pt"
 [material]
 upper = true
 
-[[characteristic]]
-name = "COR"
-attribute = "color"
-
-[[characteristic]]
-name = "SALTO"
-attribute = "heel"
-not_applicable = ""
-
 [idoc]
 sender_port = "VITRINE"
 sender = "VITRINE"
 receiver_port = "SAPPRD"
 receiver = "PRDCLNT100"
 client = "100"
+"""
+CHARACTERISTIC = """
+[[characteristic]]
+name = "{name}"
+attribute = "{attribute}"
+not_applicable = ""
 """
 
 Tell = Callable[["Hour"], None]
@@ -101,11 +97,12 @@ def run_day(
     for at, what, happen in (
         ("07:00", "the history is learnt and answered", day.history),
         ("08:00", "what may leave is delivered", day.deliver),
-        ("09:30", "photos arrive at the studio", day.photos_arrive),
+        ("09:30", "photos arrive at the studio", day.photos_arrive_in_the_morning),
         ("11:00", "people answer what the model is unsure of", day.people_answer),
         ("13:00", "the supplier's list comes, and is learnt", day.retrain),
         ("14:00", "the new champion's answers are delivered", day.answer_again),
-        ("17:00", f"blind answers speak against {AUDITED}: it is stopped and recalled", day.recall),
+        ("15:30", "more photos arrive, and the new champion publishes", day.photos_arrive_in_the_afternoon),
+        ("17:00", "blind answers speak against what is published: it is stopped and recalled", day.recall),
     ):
         hour = Hour(at, what, happen())
         tell(hour)
@@ -134,7 +131,8 @@ class _Day:
         draw_catalog(self.drawn, products=products + arriving, seed=seed, size=160)
         text = (self.drawn / "taxonomy.toml").read_text(encoding="utf-8")
         self.workspace: Workspace = create(folder, text, {"learn": dict(LEARN), "sap": dict(sap)})
-        (folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+        mapped = [CHARACTERISTIC.format(name=name.upper(), attribute=name) for name in ATTRIBUTES]
+        (folder / "sap.toml").write_text(MAPPING + "".join(mapped), encoding="utf-8")
         self._write_table("morning.csv", lambda number: number % _KNOWN_IN_THE_MORNING == 0)
         self._write_table("supplier.csv", lambda number: True)
 
@@ -150,32 +148,46 @@ class _Day:
         """Send what may leave."""
         return {target: _told(deliver(self.workspace, target)) for target in TARGETS}
 
-    def photos_arrive(self) -> dict[str, Any]:
-        """Drop the photos of new products at the studio, and one that is broken; watch once."""
+    def photos_arrive_in_the_morning(self) -> dict[str, Any]:
+        """The first half of what is new, and a file that is no photo."""
+        return self._photos_arrive(self._new_products(morning=True), {"BROKEN-1_side.jpg": b"not a photo"})
+
+    def photos_arrive_in_the_afternoon(self) -> dict[str, Any]:
+        """The other half."""
+        return self._photos_arrive(self._new_products(morning=False), {})
+
+    def _photos_arrive(self, items: Sequence[Product], others: Mapping[str, bytes]) -> dict[str, Any]:
+        """Drop photos at the studio, and watch it once."""
         filesystem, root = open_filesystem(self.studio)
         filesystem.makedirs(root, exist_ok=True)
-        dropped = 0
-        for number in range(self.history_size, self.history_size + self.arriving):
-            item = product(self.seed, number)
-            for shot in item.shots:
-                data = (self.drawn / "photos" / item.photo(shot)).read_bytes()
-                filesystem.pipe_file(f"{root}/{item.sku}_{shot.view}.jpg", data)
-                dropped += 1
-        filesystem.pipe_file(f"{root}/BROKEN_side.jpg", b"not a photo")
-        watch = Watch(self.workspace, source_of(self.studio), by_path(["{sku}_{view}"]), every=0.0, targets=TARGETS)
+        files = {
+            f"{item.sku}-{shot.number}_{shot.view}.jpg": (self.drawn / "photos" / item.photo(shot)).read_bytes()
+            for item in items
+            for shot in item.shots
+        }
+        for name, data in {**files, **others}.items():
+            filesystem.pipe_file(f"{root}/{name}", data)
+        describe = by_path(["{sku}-*_{view}"])
+        watch = Watch(self.workspace, source_of(self.studio), describe, every=0.0, targets=TARGETS)
         try:
             report = watch_once(watch, Event(), lambda message: None)
         finally:
             watch.close()
-        return {"photos": dropped + 1, "settled": report.settled, "answered": report.answered}
+        standing = watches(self.workspace.catalog)[0]
+        return {
+            "files": len(files) + len(others),
+            "answered": report.answered,
+            "set_aside": standing.quarantined,
+            "seconds_to_answer": standing.answered.p95,
+            "seconds_to_delivery": standing.delivered.p95,
+        }
 
     def people_answer(self) -> dict[str, Any]:
         """Answer what is asked about the new products as somebody would who knows what was drawn; deliver."""
         table = schema.queue
-        skus = [product(self.seed, number).sku for number in self._new_numbers()]
-        asked = sa.select(table.c.sku, table.c.attribute).where(table.c.sku.in_(skus), table.c.turn.is_not(None))
+        truth = {one.sku: one.values for one in self._new_products(morning=True)}
+        asked = sa.select(table.c.sku, table.c.attribute).where(table.c.sku.in_(list(truth)), table.c.turn.is_not(None))
         rows = self.workspace.catalog.read(asked).to_pylist()
-        truth = {one.sku: one.values for one in self._new_products()}
         answers = [Answer(r["sku"], r["attribute"], value=truth[r["sku"]][r["attribute"]], version=0) for r in rows]
         self._decide(answers, "ana")
         return {"answers": len(answers), **self.deliver()}
@@ -192,31 +204,41 @@ class _Day:
         return {"products": report.products, "published": report.published, **self.deliver()}
 
     def recall(self) -> dict[str, Any]:
-        """Blind answers say that the head is wrong, until its promise is broken; then its answers are taken back."""
+        """Blind answers say that a head is wrong, until its promise is broken; then its answers are taken back."""
+        catalog = self.workspace.catalog
+        published = [one.attribute for one in self.workspace.audits()]
+        counts = {name: catalog.count(self._audits(name)) for name in published}
+        attribute = max(counts, key=lambda name: counts[name], default=None)
         answered = 0
-        for _ in range(_MOST_AUDITS):
-            if AUDITED in audit.stopped(self.workspace.catalog) or not self._contradict():
-                break
+        while attribute and attribute not in audit.stopped(catalog) and self._contradict(attribute):
             answered += 1
-        return {"audits": answered, "stopped": audit.stopped(self.workspace.catalog), **self.deliver()}
+        return {"attribute": attribute, "audits": answered, "stopped": audit.stopped(catalog), **self.deliver()}
 
-    def _contradict(self) -> bool:
-        """Answer one audit otherwise than the head has; False where none is left."""
+    def _audits(self, attribute: str) -> sa.Select[Any]:
+        """The audits of an attribute that nobody has answered, with what is published."""
+        drawn, said = schema.audits, schema.predictions
+        same = (
+            (said.c.sku == drawn.c.sku)
+            & (said.c.attribute == drawn.c.attribute)
+            & (said.c.model_id == drawn.c.model_id)
+        )
+        query = sa.select(drawn.c.sku, said.c.value).join(said, same).order_by(drawn.c.sku)
+        return query.where(drawn.c.attribute == attribute, said.c.decision == PUBLISHED, audit.unanswered(said))
+
+    def _contradict(self, attribute: str) -> bool:
+        """Answer what the desk asks blind otherwise than the head has; False where no audit is left."""
         catalog, taxonomy = self.workspace.catalog, self.workspace.taxonomy
-        drawn, table = schema.audits, schema.predictions
-        same = (table.c.sku == drawn.c.sku) & (table.c.attribute == drawn.c.attribute)
-        same &= table.c.model_id == drawn.c.model_id
-        query = sa.select(drawn.c.sku, table.c.value).join(table, same)
-        query = query.where(drawn.c.attribute == AUDITED, table.c.decision == PUBLISHED, audit.unanswered(table))
-        rows = catalog.read(query.order_by(drawn.c.sku).limit(1)).to_pylist()
-        if not rows:
+        published = dict.fromkeys(catalog.read(self._audits(attribute)).column("sku").to_pylist())
+        said = {row["sku"]: row["value"] for row in catalog.read(self._audits(attribute)).to_pylist()}
+        items = queue.next_items(catalog, taxonomy, "bea", attribute=attribute, count=20)
+        audited = [one for one in items if one.sku in published and one.blind]
+        if not audited:
             return False
-        other = next(value for value in taxonomy.attribute(AUDITED).values if value != rows[0]["value"])
-        items = {one.sku: one for one in queue.next_items(catalog, taxonomy, "bea", attribute=AUDITED, count=20)}
-        item = items.get(rows[0]["sku"])
-        if item is None:  # it is not in front of the queue: open it by itself
-            return bool(self._decide([Answer(rows[0]["sku"], AUDITED, value=other, version=0)], "bea"))
-        return bool(self._decide([Answer(item.sku, AUDITED, value=other, token=item.token)], "bea"))
+        values = taxonomy.attribute(attribute).values
+        others = {one.sku: next(value for value in values if value != said[one.sku]) for one in audited}
+        self._decide([Answer(one.sku, attribute, value=others[one.sku], token=one.token) for one in audited[:1]], "bea")
+        queue.release(catalog, "bea", [one.token for one in items])
+        return True
 
     def _decide(self, answers: Sequence[Answer], author: str) -> int:
         if answers:
@@ -240,11 +262,10 @@ class _Day:
             for row in rows:
                 table.writerow(row if row["sku"] in labelled else {**row, **dict.fromkeys(ATTRIBUTES, "")})
 
-    def _new_numbers(self) -> range:
-        return range(self.history_size, self.history_size + self.arriving)
-
-    def _new_products(self) -> list[Product]:
-        return [product(self.seed, number) for number in self._new_numbers()]
+    def _new_products(self, *, morning: bool) -> list[Product]:
+        first, noon = self.history_size, self.history_size + self.arriving // 2
+        numbers = range(first, noon) if morning else range(noon, first + self.arriving)
+        return [product(self.seed, number) for number in numbers]
 
 
 def _told(report: DeliveryReport) -> dict[str, int]:
