@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
 TARGETS = ("lake", "sap")
+AT_SAP = ("category", "color", "heel", "heel_covering")
 _KNOWN_IN_THE_MORNING = 3  # one product in so many has labels before the supplier's list comes
 
 # modest promises, so that a few hundred drawn products can prove them
@@ -131,7 +132,7 @@ class _Day:
         draw_catalog(self.drawn, products=products + arriving, seed=seed, size=160)
         text = (self.drawn / "taxonomy.toml").read_text(encoding="utf-8")
         self.workspace: Workspace = create(folder, text, {"learn": dict(LEARN), "sap": dict(sap)})
-        mapped = [CHARACTERISTIC.format(name=name.upper(), attribute=name) for name in ATTRIBUTES]
+        mapped = [CHARACTERISTIC.format(name=name.upper(), attribute=name) for name in AT_SAP]
         (folder / "sap.toml").write_text(MAPPING + "".join(mapped), encoding="utf-8")
         self._write_table("morning.csv", lambda number: number % _KNOWN_IN_THE_MORNING == 0)
         self._write_table("supplier.csv", lambda number: True)
@@ -206,7 +207,7 @@ class _Day:
     def recall(self) -> dict[str, Any]:
         """Blind answers say that a head is wrong, until its promise is broken; then its answers are taken back."""
         catalog = self.workspace.catalog
-        published = [one.attribute for one in self.workspace.audits()]
+        published = [one.attribute for one in self.workspace.audits() if one.attribute in AT_SAP]
         counts = {name: catalog.count(self._audits(name)) for name in published}
         attribute = max(counts, key=lambda name: counts[name], default=None)
         answered = 0
