@@ -88,9 +88,9 @@ def add_history(workspace: Workspace, products: int) -> None:
 
 
 def timed(what: str, do: Any) -> None:
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     do()
-    print(f"{what}: {time.perf_counter() - begun:.1f} s", flush=True)
+    print(f"{what}: {time.perf_counter() - begun:.1f} s, CPU {time.process_time() - worked:.1f} s", flush=True)
 
 
 def photos(drawn: Path, count: int) -> Iterator[bytes]:

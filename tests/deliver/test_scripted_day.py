@@ -12,10 +12,12 @@ from vitrine.demo.day import AT_SAP, Hour, run_day
 from vitrine.demo.product import sku_of
 
 PRODUCTS, ARRIVING = 480, 16
+# the workspace, (product, characteristic) → word at SAP in the evening, and the hours
+Played = tuple[Path, dict[tuple[str, str], str], dict[str, Hour]]
 
 
 @pytest.fixture(scope="module")
-def played(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SapServer, dict[str, Hour]]:
+def played(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Played:
     """A day whose studio is a prefix on S3 and whose SAP is a service on a socket."""
     s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vitrine[s3]'")
     folder = tmp_path_factory.mktemp("day") / "workspace"
@@ -35,7 +37,8 @@ def played(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         settings = {"way": "odata", "service": sap.url, "user": "vitrine", "client": "100"}
         hours = run_day(folder, products=PRODUCTS, arriving=ARRIVING, seed=7, studio="s3://house/studio", sap=settings)
         sap.stop()
-    return folder, sap, {hour.at: hour for hour in hours}
+        words = sap.state.words()
+    return folder, words, {hour.at: hour for hour in hours}
 
 
 def lake(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
@@ -46,33 +49,32 @@ def lake(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
     return {(sku, attribute): (value, origin) for sku, attribute, value, origin in rows}
 
 
-def test_photos_on_s3_become_answers_at_sap_and_in_the_lake(played: tuple[Path, SapServer, dict[str, Hour]]) -> None:
-    folder, sap, hours = played
+def test_photos_on_s3_become_answers_at_sap_and_in_the_lake(played: Played) -> None:
+    folder, words, hours = played
     morning = hours["09:30"].facts
     assert morning["answered"] >= 8 and morning["set_aside"] == 1 and morning["seconds_to_delivery"] < 60
     corrected = hours["11:00"].facts
     assert corrected["answers"] == corrected["lake"]["sent"] > 50 and corrected["lake"]["unchanged"] > 1_000
-    words = sap.state.words()
     known = lake(folder)
     assert known and {sku for sku, _ in known} >= {sku for sku, _ in words}
     of_people = {pair for pair, (_, origin) in known.items() if origin == "person" and pair[0] >= sku_of(PRODUCTS)}
     assert len(of_people) > 50, "what people decided about the new products is in the lake"
 
 
-def test_a_better_model_takes_over_by_proof_and_publishes(played: tuple[Path, SapServer, dict[str, Hour]]) -> None:
+def test_a_better_model_takes_over_by_proof_and_publishes(played: Played) -> None:
     folder, _, hours = played
     assert hours["13:00"].facts["promoted"] is True
     assert hours["14:00"].facts["published"] > hours["07:00"].facts["published"]
     assert "published" in {origin for _, origin in lake(folder).values()}
 
 
-def test_what_the_audit_stopped_is_recalled_from_both(played: tuple[Path, SapServer, dict[str, Hour]]) -> None:
-    folder, sap, hours = played
+def test_what_the_audit_stopped_is_recalled_from_both(played: Played) -> None:
+    folder, words, hours = played
     recall = hours["17:00"].facts
     attribute = recall["attribute"]
     assert recall["stopped"] == [attribute] and recall["audits"] < 30
     assert recall["lake"]["recalled"] > 0 and recall["sap"]["recalled"] > 0
     left = {pair: said for pair, said in lake(folder).items() if pair[1] == attribute}
     assert left and "published" not in {origin for _, origin in left.values()}
-    at_sap = {sku for sku, name in sap.state.words() if name == attribute.upper()}
+    at_sap = {sku for sku, name in words if name == attribute.upper()}
     assert at_sap <= {sku for sku, _ in left}, "nothing that was recalled is left at SAP"

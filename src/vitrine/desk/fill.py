@@ -35,6 +35,7 @@ RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % i
 DRAWN_EVERY = 4
 SURE = 0.9
 CONTRADICTED = 0.2  # of the neighbors agree
+_PLACES_LOOKED_AT = 2_000
 LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
 
 Question = dict[str, Any]
@@ -87,21 +88,27 @@ def _replace(catalog: Catalog, connection: sa.Connection, skus: Sequence[str], r
     kept = table.c.sku.in_(skus) & table.c.reason.in_((journal.AUDIT, journal.SAMPLE, queue.DELIVERY))
     asked = {(row.sku, row.attribute) for row in connection.execute(sa.select(table).where(kept))}
     rows = [row for row in rows if (row["sku"], row["attribute"]) not in asked]
-    for row in rows:
-        row["place"] = row["place"] and _place_among(connection, row)
+    for attribute in {row["attribute"] for row in rows}:
+        of_attribute = [row for row in rows if row["attribute"] == attribute and row["place"]]
+        _put_among(connection, attribute, of_attribute)
     connection.execute(sa.delete(table).where(table.c.sku.in_(skus), ~kept))
     catalog.add(table, rows, connection=connection)
     return sum(row["turn"] is not None for row in rows)
 
 
-def _place_among(connection: sa.Connection, row: Mapping[str, Any]) -> int:
-    """Before the first question of the attribute that is worth less; behind all where there is none."""
+def _put_among(connection: sa.Connection, attribute: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Give questions their place: before the first one of the attribute that is worth less, as some of its places tell."""
     table = schema.queue
-    others = sa.select(table.c.place).where(table.c.attribute == row["attribute"], table.c.turn == journal.NORMAL)
-    less = others.where(table.c.worth < row["worth"], table.c.place > 0).order_by(table.c.place).limit(1)
-    found = connection.scalar(less)
-    last = connection.scalar(others.order_by(table.c.place.desc()).limit(1)) if found is None else None
-    return found or (last or 0) + 1
+    of_attribute = (table.c.attribute == attribute) & (table.c.turn == journal.NORMAL)
+    last = connection.scalar(sa.select(sa.func.max(table.c.place)).where(of_attribute)) or 0
+    looked_at = of_attribute & (table.c.place > 0) & (table.c.place % max(1, last // _PLACES_LOOKED_AT) == 0)
+    known = connection.execute(sa.select(table.c.place, table.c.worth).where(looked_at).order_by(table.c.place)).all()
+    places = iter([*known, None])
+    one = next(places)
+    for row in sorted(rows, key=lambda row: -row["worth"]):
+        while one is not None and one.worth >= row["worth"]:
+            one = next(places)
+        row["place"] = one.place if one else last + 1
 
 
 def rank(
