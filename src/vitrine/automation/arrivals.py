@@ -56,7 +56,7 @@ class Taker:
             raise
         except Exception:
             logger.exception("a group of %d files of %s could not be taken", len(group), self._ledger.place)
-            return len(group)
+            return 0
 
     def _begin(self, group: Sequence[Arrival], step: int) -> None:
         with self._workspace.catalog.transaction() as connection:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitrine.intake.items import Item, Items, items_of_rows
 from vitrine.intake.naming import Naming, items_of_paths
-from vitrine.intake.table import columns_of, read_table
+from vitrine.intake.table import TableRow, columns_of, read_table
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -30,15 +30,24 @@ class ByTable:
 
     def __init__(self, workspace: "Workspace", table: Path) -> None:
         self._workspace, self._table = workspace, table
+        self._version: tuple[int, int] | None = None
+        self._rows: list[TableRow] = []
 
     def __call__(self, paths: Sequence[str]) -> Items:
         """The products that the table says these files show."""
         columns, taxonomy = self._workspace.settings.columns, self._workspace.taxonomy
         by_name = columns.photo not in columns_of(self._table)
-        items = items_of_rows(read_table(self._table), columns, taxonomy, paths if by_name else None)
+        items = items_of_rows(self._read(), columns, taxonomy, paths if by_name else None)
         here = set(paths)
         named = [_only(item, here) for item in items.by_sku.values()]
         return Items({item.sku: item for item in named if item.photos}, [])
+
+    def _read(self) -> list[TableRow]:
+        seen = self._table.stat()
+        if self._version != (seen.st_mtime_ns, seen.st_size):
+            self._rows = list(read_table(self._table))
+            self._version = seen.st_mtime_ns, seen.st_size
+        return self._rows
 
 
 def _only(item: Item, paths: set[str]) -> Item:

@@ -203,9 +203,10 @@ def watch_once(watch: Watch, stop: Event, tell: Tell) -> WatchReport:
         watch.deliver()
 
     passing = retry_if_exception_type((StorageError, MissingPart))
-    for do in (watch.look, look_and_work):
-        _patiently(watch, stop, tell, passing, stop_after_attempt(_TRIES_ONCE))(do)
-        stop.wait(SETTLES)
+    patiently = _patiently(watch, stop, tell, passing, stop_after_attempt(_TRIES_ONCE))
+    patiently(watch.look)
+    stop.wait(SETTLES)
+    patiently(look_and_work)
     return WatchReport(watch.place, *total)
 
 
