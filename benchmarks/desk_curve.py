@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from real_photos import dataset_of, make
-from vitrine.desk.fill import rank
+from vitrine.desk.fill import frequency, rank
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.dataset import Dataset
@@ -108,11 +108,12 @@ def next_rows(
         "confidence": confidence,
         "decision": ["to_review"] * len(left),
     }
+    said = pa.table(columns)
     members = pa.table({"sku": one.skus.tolist(), "family_id": one.families.tolist()})
     nothing = pa.table({name: pa.array([], pa.string()) for name in ("sku", "attribute", "value")})
     unweighed = pa.table({"sku": pa.array([], pa.string()), "weight": pa.array([], pa.float64())})
     place = {sku: row for row, sku in zip(left.tolist(), one.skus[left].tolist(), strict=True)}
-    asked = rank(pa.table(columns), members, nothing, unweighed, surroundings)
+    asked = rank(said, members, nothing, unweighed, surroundings, frequency(said))
     return np.array([place[one["sku"]] for one in asked])
 
 

@@ -53,6 +53,7 @@ def main() -> None:
     catalog = open_workspace(folder).catalog
     with catalog.transaction() as connection:
         connection.execute(sa.delete(schema.predictions))
+        connection.execute(sa.delete(schema.answered))
     catalog.close()
     for name in ("embeddings", "runs"):
         shutil.rmtree(folder / ".vitrine" / name, ignore_errors=True)

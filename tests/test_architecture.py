@@ -28,6 +28,7 @@ ROOMS = [
     {"deliver"},
     {"market"},
     {"zoo"},
+    {"automation"},
     {"web"},
     {"demo"},
     {"cli"},

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 from vitrine.demo.catalog import Planted
 from vitrine.errors import StorageError
@@ -31,21 +32,24 @@ def predictions(workspace: Workspace) -> pa.Table:
     return workspace.predictions().select(columns).sort_by([("sku", "ascending"), ("attribute", "ascending")])
 
 
-def forget_work(folder: Path) -> None:
-    """Back to before the classify: no vectors, no runs."""
+def forget_work(workspace: Workspace) -> None:
+    """Back to before the classify: no vectors, no runs, no answers."""
     for name in ("embeddings", "runs"):
-        shutil.rmtree(folder / ".vitrine" / name, ignore_errors=True)
+        shutil.rmtree(workspace.data / name, ignore_errors=True)
+    with workspace.catalog.transaction() as connection:
+        connection.execute(sa.delete(schema.predictions))
+        connection.execute(sa.delete(schema.answered))
 
 
 def test_classify_killed_at_random_points_equals_an_uninterrupted_run(trained: Workspace) -> None:
     trained.classify()
     expected = predictions(trained)
     folder = trained.folder
+    forget_work(trained)
     trained.catalog.close()
     seed = random.randrange(10**6)
     print("seed", seed)
     delays = random.Random(seed)
-    forget_work(folder)
     for _ in range(ROUNDS):
         process = subprocess.Popen([*COMMAND, "classify"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(delays.uniform(0.5, 4.0))

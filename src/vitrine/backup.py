@@ -1,8 +1,8 @@
 """Back a workspace up into one file, and restore it into an empty folder, on the same database or another one.
 
 The file is a ZIP archive: every table as Parquet, the settings, the taxonomy, models, data sets and evaluations as they
-lie there, and last a manifest with the SHA-256 of each, whose presence means that the backup is whole. Sessions, leases and
-what is made again (places in indexes) are left out. It holds password hashes, so only its owner may read it.
+lie there, and last a manifest with the SHA-256 of each, whose presence means that the backup is whole. Sessions, leases,
+claims and what is made again (places in indexes) are left out. It holds password hashes, so only its owner may read it.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ from vitrine.workspace import Workspace
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
-_LEFT_OUT = ("sessions", "leases", "places")
+_LEFT_OUT = ("sessions", "leases", "places", "claims")
 _FOLDERS = ("models", "networks", "datasets", "evaluations", "mlflow")
 _TRACKING = ".vitrine/mlflow.sqlite"
 _LOOKED_FOR = 200

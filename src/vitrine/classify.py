@@ -1,13 +1,15 @@
 """The machine's daily work: the champion's answers for every product, as a Parquet data set and in the catalog.
 
-A run is named by what goes in (model and products with their photos), its parts are written one by one and whole, and
-the catalog is filled in one transaction at the end. So a run that was killed continues, and running twice changes nothing.
+The history is one run over all products, and what came in the last minute another one on the same road over those that
+have no answer of this model for the photos they have now. A run is named by what goes in (model and products with their
+photos), its parts are written one by one and whole, and the catalog is filled in one transaction at the end. So a run that
+was killed continues, and running twice changes nothing.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from vitrine.errors import InputError
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
-from vitrine.records import Prediction, check_table, now, schema
+from vitrine.records import Answered, Prediction, check_table, now, schema
 from vitrine.stores import schema as tables
 from vitrine.stores.catalog import Catalog
 from vitrine.stores.whole import whole
@@ -31,6 +33,7 @@ PUBLISHED = "published"
 TO_REVIEW = "to_review"
 _PRODUCTS_PER_PART = 4_096
 _ALTERNATIVES = 3
+_LOOKED_UP = 5_000  # products looked up by key; the answers of more are read as a whole
 _DONE = "_SUCCESS"
 
 Progress = Callable[[int, int], None]
@@ -38,17 +41,21 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ClassifyReport:
-    """What one run did; `output` is the folder of the Parquet data set."""
+    """What one run did; `output` is the folder of the Parquet data set, None where there was nothing to decide.
 
-    run_id: str
+    `known` products had their answers before.
+    """
+
+    run_id: str | None
     model_id: str
+    known: int
     products: int
     photos: int
     predictions: int
     published: int
     to_review: int
     photos_per_second: float
-    output: str
+    output: str | None
 
 
 def classify(
@@ -59,11 +66,13 @@ def classify(
     catalog: Catalog,
     folder: Path,
     stopped: Collection[str] = (),
+    only_due: bool = False,
     on_progress: Progress = lambda done, total: None,
 ) -> ClassifyReport:
-    """Decide every product of `photos_of` (sku → photo_ids) and publish what the certificates allow.
+    """Decide the products of `photos_of` (sku → photo_ids) and publish what the certificates allow.
 
-    Of the attributes that an audit has `stopped` nothing is published.
+    With `only_due` those alone that have no answer of this model for these photos. Of the attributes that an audit has
+    `stopped` nothing is published.
 
     `embed(photo_ids)` makes sure that the photos have vectors and gives them. Raises InputError when there is nothing to
     classify, StorageError when a disk is full; what was finished stays and the same call continues.
@@ -71,8 +80,13 @@ def classify(
     if not photos_of:
         raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
     started = time.perf_counter()
-    skus = sorted(photos_of)
-    run_id = _run_id(model.model_id, skus, photos_of, stopped)
+    basis = {sku: _basis(model.model_id, photos, stopped) for sku, photos in photos_of.items()}
+    due = _due(catalog, basis)
+    known = len(photos_of) - len(due)
+    skus = sorted(due if only_due else photos_of)
+    if not skus:
+        return ClassifyReport(None, model.model_id, known, 0, 0, 0, 0, 0, 0.0, None)
+    run_id = _run_id(skus, basis)
     output = folder / run_id
     if not (output / _DONE).exists():
 
@@ -81,15 +95,15 @@ def classify(
 
         _write_parts(decide, skus, photos_of, embed, output, on_progress)
         (output / _DONE).touch()
-    if not _is_loaded(catalog, run_id, model, skus[0]):
-        _load(output, catalog)
+    if due:
+        _load(output, [Answered(sku, basis[sku], run_id) for sku in skus], catalog)
     seconds = time.perf_counter() - started
     parts = [pq.ParquetFile(path).read(columns=["decision"]).column("decision") for path in _parts(output)]
     decided = sum(len(part) for part in parts)
     published = sum(pc.sum(pc.equal(part, PUBLISHED)).as_py() for part in parts)
-    photos = sum(len(photo_ids) for photo_ids in photos_of.values())
+    photos = sum(len(photos_of[sku]) for sku in skus)
     return ClassifyReport(
-        run_id, model.model_id, len(skus), photos, decided, published, decided - published,
+        run_id, model.model_id, known, len(skus), photos, decided, published, decided - published,
         photos / seconds, str(output),
     )  # fmt: skip
 
@@ -145,10 +159,24 @@ def _alternatives(known: Sequence[str], one: Decoded) -> list[str]:
     ]
 
 
-def _run_id(model_id: str, skus: Sequence[str], photos_of: dict[str, list[str]], stopped: Collection[str]) -> str:
-    digest = hashlib.sha256("|".join([model_id, *sorted(stopped)]).encode())
-    for sku in skus:
-        digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
+def _basis(model_id: str, photo_ids: Sequence[str], stopped: Collection[str]) -> str:
+    """What an answer rests on: another one is due where this has changed."""
+    return hashlib.sha256("|".join([model_id, *sorted(stopped), *photo_ids]).encode()).hexdigest()[:16]
+
+
+def _due(catalog: Catalog, basis: Mapping[str, str]) -> list[str]:
+    """Those products whose answers in the catalog rest on something else, or that have none."""
+    table = tables.answered
+    some = sa.select(table.c.sku, table.c.basis)
+    if len(basis) <= _LOOKED_UP:
+        some = some.where(table.c.sku.in_(list(basis)))
+    rows = catalog.read(some)
+    answered = dict(zip(rows.column("sku").to_pylist(), rows.column("basis").to_pylist(), strict=True))
+    return [sku for sku, rests_on in basis.items() if answered.get(sku) != rests_on]
+
+
+def _run_id(skus: Sequence[str], basis: Mapping[str, str]) -> str:
+    digest = hashlib.sha256("\n".join(f"{sku}|{basis[sku]}" for sku in skus).encode())
     return f"run-{digest.hexdigest()[:12]}"
 
 
@@ -171,18 +199,12 @@ def _write_parts(
         on_progress(start + len(part), len(skus))
 
 
-def _is_loaded(catalog: Catalog, run_id: str, model: Model, sku: str) -> bool:
-    """Whether the catalog has the answers of this run, and not those of another one that came between."""
-    table = tables.predictions
-    of_run = (table.c.run_id == run_id) & (table.c.model_id == model.model_id) & (table.c.sku == sku)
-    return catalog.count(sa.select(table.c.sku).where(of_run)) == len(model.attributes)
-
-
-def _load(output: Path, catalog: Catalog) -> None:
+def _load(output: Path, answered: Sequence[Answered], catalog: Catalog) -> None:
     """All predictions of the run in one transaction: readers see the run as a whole or not at all."""
     with catalog.transaction() as connection:
         for batch in _batches(output):
             catalog.put(tables.predictions, batch, connection=connection)
+        catalog.put(tables.answered, answered, connection=connection)
 
 
 def _parts(output: Path) -> list[Path]:

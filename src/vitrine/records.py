@@ -450,6 +450,78 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A product whose answers in the catalog are those of `basis`: the model, its stopped attributes, and the photos."""
+
+    sku: str
+    basis: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file at a watched `place`, and what became of the content it has now; moments are those of the database's clock.
+
+    `version` changes when the file does. `state` is waiting, taken (it is in the catalog), answered, delivered,
+    quarantined for a `reason`, or gone. `attempts` counts how often it was about to be taken.
+    """
+
+    place: str
+    path: str
+    version: str
+    state: str
+    sku: str | None
+    photo_id: str | None
+    attempts: int
+    reason: str | None
+    seen_at: datetime
+    answered_at: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """How the last watch of a `place` stands: `files` it saw at its last look; `message` where it cannot go on."""
+
+    place: str
+    targets: str
+    every: float
+    files: int
+    looked_at: datetime | None
+    message: str | None
+    hint: str | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a plan; `outcome` is running, done, failed or interrupted."""
+
+    run_id: str
+    plan: str
+    holder: str
+    outcome: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a run; `counts` is JSON, `outcome` is waiting, running, done, failed or interrupted."""
+
+    run_id: str
+    position: int
+    name: str
+    outcome: str
+    attempts: int
+    counts: str
+    message: str | None
+    hint: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """What a place outside was given: the `word` of a characteristic of a material, and who stands for it.
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
 from vitrine.desk import audit, draw, sample
-from vitrine.desk.fill import fill
+from vitrine.desk.fill import ask_about, fill
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
@@ -151,9 +151,11 @@ class Workspace:
     def find_twins(self, *, on_progress: Progress = _silent) -> int:
         """Compare the photos that are new with all others; returns how many new pairs of twins there are."""
         table = schema.photos
-        columns = sa.select(table.c.photo_id, table.c.fingerprint, table.c.compared)
         # two photos that show nothing are alike, which says nothing about their products
-        columns = columns.where(table.c.contrast >= LEAST_CONTRAST)
+        shows = table.c.contrast >= LEAST_CONTRAST
+        if not self.catalog.count(sa.select(table.c.photo_id).where(~table.c.compared, shows)):
+            return 0
+        columns = sa.select(table.c.photo_id, table.c.fingerprint, table.c.compared).where(shows)
         photos = self.catalog.read(columns.order_by(table.c.photo_id)).to_pylist()
         new = [photo for photo in photos if not photo["compared"]]
         index = Index()
@@ -281,20 +283,32 @@ class Workspace:
 
     # answers
 
-    def classify(self, *, on_progress: Progress = _silent) -> classify.ClassifyReport:
-        """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people."""
-        model = self.model()
+    def classify(
+        self, skus: Sequence[str] | None = None, *, on_progress: Progress = _silent
+    ) -> classify.ClassifyReport:
+        """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people.
+
+        With `skus`, for those of them that lack an answer: the cost is theirs, and their questions join those there are.
+        """
+        model = self._champion
+        links = sa.select(schema.product_photos)
+        if skus is not None:
+            links = links.where(schema.product_photos.c.sku.in_(skus))
         report = classify.classify(
             model,
-            photos_to_fuse(self.catalog.read(schema.product_photos)),
+            photos_to_fuse(self.catalog.read(links)),
             self.embed,
             catalog=self.catalog,
             folder=self.data / "runs",
             stopped=audit.stopped(self.catalog),
+            only_due=skus is not None,
             on_progress=on_progress,
         )
         draw.begin(self.catalog, model)
-        self.ask()
+        if skus is None:
+            self.ask()
+        else:
+            ask_about(self.catalog, self.taxonomy, skus)
         return report
 
     def ask(self) -> int:

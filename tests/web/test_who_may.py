@@ -76,6 +76,8 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("POST", "/look-alikes"): "viewer",
     ("GET", "/market"): "viewer",
     ("GET", "/api/v1/market"): "viewer",
+    ("GET", "/status"): "viewer",
+    ("GET", "/api/v1/status"): "viewer",
     ("GET", "/receive"): "curator",
     ("GET", "/receipts"): "viewer",
     ("POST", "/receipts"): "curator",

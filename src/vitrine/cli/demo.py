@@ -10,18 +10,31 @@ import typer
 from vitrine.cli import output
 from vitrine.cli.options import AsJson
 
+_DAY_PRODUCTS, _DAY_ARRIVING = 900, 40
+
 
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where to draw and work.")] = Path("vitrine-demo"),
     products: Annotated[int, typer.Option("--products", min=60, help="How many products to draw.")] = 3_000,
     seed: Annotated[int, typer.Option("--seed", help="Another seed draws another catalog.")] = 7,
+    day: Annotated[
+        bool,
+        typer.Option(
+            "--day", help="Play a day instead: photos arrive, answers leave, people correct, an audit recalls."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw a footwear catalog with planted faults, run everything, and say what was found.
 
-    Offline; some minutes on two cores. Run again, it continues.
+    Offline; some minutes on two cores. Run again, it continues. With --day, in a new folder: from the studio to lake and SAP, a
+    better model taking over, and a recall.
     """
     from vitrine.demo.run import run_demo
+
+    if day:
+        _play_day(folder, seed, as_json)
+        return
 
     with ExitStack() as bars:
 
@@ -35,6 +48,24 @@ def demo(
         output.show_json(report.as_dict())
         return
     _show(report)
+
+
+def _play_day(folder: Path, seed: int, as_json: bool) -> None:
+    from vitrine.demo.day import run_day
+
+    hours = run_day(folder, products=_DAY_PRODUCTS, arriving=_DAY_ARRIVING, seed=seed, tell=_tell_hour)
+    if as_json:
+        output.show_json([hour.as_dict() for hour in hours])
+        return
+    output.say(f"\nWhat SAP was given lies in {folder}/sap-outbox, the lake in {folder}/lake.")
+    output.say(f"Open the desk:  vitrine serve --workspace {folder}")
+
+
+def _tell_hour(hour: Any) -> None:
+    output.say(f"{hour.at}  {hour.what}")
+    for name, fact in hour.facts.items():
+        shown = ", ".join(f"{key} {value:,}" for key, value in fact.items()) if isinstance(fact, dict) else fact
+        output.say(f"       {name.replace('_', ' ')}: {shown}")
 
 
 def _show(report: Any) -> None:

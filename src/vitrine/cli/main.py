@@ -26,9 +26,11 @@ from vitrine.cli import (
     similar,
     taxonomy,
     users,
+    watch,
     weigh,
     zoo,
 )
+from vitrine.cli.run import run as run_plan
 from vitrine.errors import VitrineError
 
 app = typer.Typer(
@@ -61,6 +63,8 @@ for command in (
     receive.receive,
     receive.orders,
     serve.serve,
+    watch.watch,
+    run_plan,
     configure.doctor,
 ):
     app.command()(command)

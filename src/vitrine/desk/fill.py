@@ -35,6 +35,7 @@ RARE_BELOW = 20  # products predicted to have a value, in a large catalog; 1 % i
 DRAWN_EVERY = 4
 SURE = 0.9
 CONTRADICTED = 0.2  # of the neighbors agree
+_PLACES_LOOKED_AT = 2_000
 LABEL_DOUBTED = 0.3  # how much a sure contradiction of a label weighs against no label at all
 
 Question = dict[str, Any]
@@ -49,7 +50,7 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
     is left. What chance chose, audits (see `vitrine.desk.draw`) and a fair sample (`vitrine.desk.sample`), stands between.
     """
     predictions, members, labels = _known(catalog, taxonomy)
-    questions = rank(predictions, members, labels, catalog.read(schema.weights), surroundings)
+    questions = rank(predictions, members, labels, catalog.read(schema.weights), surroundings, frequency(predictions))
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
         champion = champion_of(catalog)
@@ -63,15 +64,70 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
     return sum(row["turn"] is not None for row in rows)
 
 
+def ask_about(catalog: Catalog, taxonomy: Taxonomy, skus: Sequence[str]) -> int:
+    """Put the questions about some products into the queue, among those that are worth as much; returns how many are open.
+
+    What was asked about them before is replaced, but for what chance chose and what deliveries ask. The cost is that of
+    these products: nothing is held against their surroundings, and what speaks for a whole family is seen when `fill`
+    orders all questions anew.
+    """
+    weights = catalog.read(schema.weights)
+    opened = 0
+    for some in journal.chunks(sorted(skus)):
+        predictions, members, labels = _known(catalog, taxonomy, some)
+        frequency = _frequency_among_all(catalog, predictions)
+        questions = list(rank(predictions, members, labels, weights, None, frequency))
+        with catalog.transaction() as connection:
+            catalog.lock(schema.queue, connection)
+            entered = journal.entries_of(connection, [(sku, name) for sku in some for name in taxonomy.attributes])
+            opened += _replace(catalog, connection, some, list(_in_line(questions, entered)))
+    return opened
+
+
+def _replace(catalog: Catalog, connection: sa.Connection, skus: Sequence[str], rows: Sequence[dict[str, Any]]) -> int:
+    """What is asked about some products becomes `rows`, but for what chance chose and what deliveries ask."""
+    table = schema.queue
+    kept = table.c.sku.in_(skus) & table.c.reason.in_((journal.AUDIT, journal.SAMPLE, queue.DELIVERY))
+    asked = {(row.sku, row.attribute) for row in connection.execute(sa.select(table).where(kept))}
+    rows = [row for row in rows if (row["sku"], row["attribute"]) not in asked]
+    for attribute in {row["attribute"] for row in rows}:
+        of_attribute = [row for row in rows if row["attribute"] == attribute and row["place"]]
+        _put_among(connection, attribute, of_attribute)
+    connection.execute(sa.delete(table).where(table.c.sku.in_(skus), ~kept))
+    catalog.add(table, rows, connection=connection)
+    return sum(row["turn"] is not None for row in rows)
+
+
+def _put_among(connection: sa.Connection, attribute: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Give questions their place: before the first one of the attribute that is worth less, as some of its places tell."""
+    table = schema.queue
+    of_attribute = (table.c.attribute == attribute) & (table.c.turn == journal.NORMAL)
+    last = connection.scalar(sa.select(sa.func.max(table.c.place)).where(of_attribute)) or 0
+    looked_at = of_attribute & (table.c.place > 0) & (table.c.place % max(1, last // _PLACES_LOOKED_AT) == 0)
+    known = connection.execute(sa.select(table.c.place, table.c.worth).where(looked_at).order_by(table.c.place)).all()
+    places = iter([*known, None])
+    one = next(places)
+    for row in sorted(rows, key=lambda row: -row["worth"]):
+        while one is not None and one.worth >= row["worth"]:
+            one = next(places)
+        row["place"] = one.place if one else last + 1
+
+
 def rank(
-    predictions: pa.Table, members: pa.Table, labels: pa.Table, weights: pa.Table, surroundings: Surroundings | None
+    predictions: pa.Table,
+    members: pa.Table,
+    labels: pa.Table,
+    weights: pa.Table,
+    surroundings: Surroundings | None,
+    frequency: pa.Table,
 ) -> Iterator[Question]:
     """The questions that predictions leave, the one most worth asking first.
 
     `predictions` has the columns sku, attribute, head_id, value, confidence, decision; `members` sku, family_id;
     `labels` sku, attribute, value: what is known already; `weights` sku, weight, of which only the relation to their
-    mean counts: a product without one counts as an average one. A question has sku, attribute, head_id, reason,
-    worth, family_size and cluster.
+    mean counts: a product without one counts as an average one; `frequency` attribute, value, with_value, in_all: how
+    many products of the catalog have this prediction, and any of the attribute. A question has sku, attribute, head_id,
+    reason, worth, family_size and cluster.
     """
     alike = surroundings.clusters if surroundings else {}
     with duckdb.connect() as connection:
@@ -79,6 +135,7 @@ def rank(
         connection.register("members", members)
         connection.register("labelled", labels)
         connection.register("weighed", weights)
+        connection.register("frequency", frequency)
         connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
         connection.register("agreeing", agreement(predictions, members, surroundings))
         ranked = connection.sql(_RANKED).to_arrow_table()
@@ -132,8 +189,10 @@ def _delivered_first(
     yield from (one for one in others if (one["sku"], one["attribute"]) not in first)
 
 
-def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The champion's predictions, the families, and what tables say without contradicting themselves."""
+def _known(
+    catalog: Catalog, taxonomy: Taxonomy, skus: Sequence[str] | None = None
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The champion's predictions, the families, and what tables say without contradicting themselves; all, or of `skus`."""
     table = schema.predictions
     columns: list[sa.ColumnElement[Any]] = [
         table.c[name] for name in ("sku", "attribute", "head_id", "value", "confidence")
@@ -141,9 +200,35 @@ def _known(catalog: Catalog, taxonomy: Taxonomy) -> tuple[pa.Table, pa.Table, pa
     stopped = table.c.attribute.in_(audit.stopped(catalog)) & (table.c.decision == PUBLISHED)
     columns.append(sa.case((stopped, audit.STOPPED), else_=table.c.decision).label("decision"))
     wanted = sa.select(*columns).where(table.c.model_id == champion_of(catalog))
-    predictions = catalog.read(wanted.where(table.c.attribute.in_(taxonomy.attributes)))
-    labels = current_labels(table_labels(catalog))
-    return predictions, catalog.read(schema.members), labels.filter(pc.invert(labels["conflict"]))
+    wanted = wanted.where(table.c.attribute.in_(taxonomy.attributes))
+    members = sa.select(schema.members)
+    if skus is not None:
+        wanted, members = wanted.where(table.c.sku.in_(skus)), members.where(schema.members.c.sku.in_(skus))
+    labels = current_labels(table_labels(catalog, skus))
+    return catalog.read(wanted), catalog.read(members), labels.filter(pc.invert(labels["conflict"]))
+
+
+def frequency(predictions: pa.Table) -> pa.Table:
+    """Columns attribute, value, with_value, in_all: how often each value is predicted, and any of its attribute."""
+    counted = predictions.group_by(["attribute", "value"]).aggregate([([], "count_all")])
+    in_all = counted.group_by("attribute").aggregate([("count_all", "sum")])
+    joined = counted.join(in_all, "attribute").rename_columns({"count_all": "with_value", "count_all_sum": "in_all"})
+    return joined.select(["attribute", "value", "with_value", "in_all"])
+
+
+def _frequency_among_all(catalog: Catalog, predictions: pa.Table) -> pa.Table:
+    """The same of the whole catalog for the values among `predictions`, counted no further than it takes to be rare no more."""
+    table, champion = schema.predictions, champion_of(catalog)
+    in_all = catalog.count(schema.answered)
+    rows = []
+    for attribute, value in sorted(
+        set(zip(*(predictions[c].to_pylist() for c in ("attribute", "value")), strict=True))
+    ):
+        same = (table.c.attribute == attribute) & (table.c.value == value) & (table.c.model_id == champion)
+        with_value = catalog.count(sa.select(table.c.sku).where(same).limit(RARE_BELOW))
+        rows.append({"attribute": attribute, "value": value, "with_value": with_value, "in_all": in_all})
+    columns = [("attribute", pa.string()), ("value", pa.string()), ("with_value", pa.int64()), ("in_all", pa.int64())]
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns))
 
 
 def agreement(predictions: pa.Table, members: pa.Table, surroundings: Surroundings | None) -> pa.Table:
@@ -181,13 +266,11 @@ def _agreement(name: str, predictions: pa.Table, surroundings: Surroundings, nea
 _RANKED = f"""
 with known as (
     select p.*, l.value as label, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
-           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster,
-           coalesce(w.weight / (select nullif(avg(weight), 0) from weighed), 1) as weight,
-           count(*) over (partition by p.attribute, p.value) as with_value,
-           count(*) over (partition by p.attribute) as in_all
-    from predictions p left join members m using (sku) left join alike a using (sku)
-    left join agreeing g using (sku, attribute) left join labelled l using (sku, attribute)
-    left join weighed w using (sku)
+           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster, f.with_value, f.in_all,
+           coalesce(w.weight / (select nullif(avg(weight), 0) from weighed), 1) as weight
+    from predictions p join frequency f using (attribute, value) left join members m using (sku)
+    left join alike a using (sku) left join agreeing g using (sku, attribute)
+    left join labelled l using (sku, attribute) left join weighed w using (sku)
 ), reasoned as (
     select *, case when label is not null then '{queue.AGAINST_LABEL}'
                    when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'

@@ -7,6 +7,7 @@ of 120,000 products takes milliseconds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -101,7 +102,7 @@ def find_surroundings(
     for sku in skus:
         digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
     path = folder / f"surroundings-{digest.hexdigest()[:12]}.npz"
-    if kept := _kept(path):
+    if kept := read_kept(path):
         return kept
     vectors = _small(skus, photos_of, photos, embedder_id, blocks)
     found = Surroundings(tuple(skus), vectors, _clusters(vectors))
@@ -113,7 +114,16 @@ def find_surroundings(
     return found
 
 
-def _kept(path: Path) -> Surroundings | None:
+def last_kept(folder: Path) -> Path | None:
+    """Where `find_surroundings` kept the last ones in `folder`; they may not know the products that came since."""
+    kept = {}
+    for path in folder.glob("surroundings-*.npz"):
+        with suppress(FileNotFoundError):  # another process has just made newer ones
+            kept[path] = path.stat().st_mtime_ns
+    return max(kept, key=lambda path: kept[path], default=None)
+
+
+def read_kept(path: Path) -> Surroundings | None:
     """What was kept; None where there is nothing, or nothing that can be read: it is computed again then."""
     try:
         with np.load(path, allow_pickle=False) as kept:

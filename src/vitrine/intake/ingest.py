@@ -5,10 +5,9 @@ transactions, so an interrupted run continues where it stopped.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
 import numpy as np
@@ -50,7 +49,9 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class Prepared:
+    """One photo before it is written: its record where it is new, its id where it can be used, else the problem."""
+
     sku: str
     path: PhotoPath
     version: str
@@ -59,60 +60,75 @@ class _Prepared:
     problem: Problem | None = None
 
 
-class _Intake:
-    """One run: the stores it writes to and what earlier runs already brought in."""
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many products, photos and labels of a group were new."""
+
+    products: int = 0
+    photos: int = 0
+    labels: int = 0
+
+    def __add__(self, other: "Added") -> "Added":
+        return Added(self.products + other.products, self.photos + other.photos, self.labels + other.labels)
+
+
+class Intake:
+    """What takes products in, group by group; the cost is that of the group, however large the catalog is."""
 
     def __init__(self, photos: PhotoSource, catalog: Catalog, blobs: Blobs, cleaning: Cleaning, place: str) -> None:
         self.photos, self.catalog, self.blobs, self.cleaning = photos, catalog, blobs, cleaning
         self.place = place
         self.batch = f"in-{uuid4().hex[:12]}"
-        links = catalog.read(
-            sa.select(
-                schema.product_photos.c.source,
-                schema.product_photos.c.source_version,
-                schema.product_photos.c.photo_id,
-                schema.photos.c.cleaning_id,
-            ).join(schema.photos)
-        ).to_pylist()
-        self.skus = set(catalog.read(sa.select(schema.products.c.sku)).column("sku").to_pylist())
-        self.photo_ids = {row["photo_id"] for row in links}
-        self.known = {
-            (row["source"], row["source_version"]): row["photo_id"]
-            for row in links
-            if row["cleaning_id"] == cleaning.contract_id
-        }
 
-    def prepare(self, sku: str, path: PhotoPath) -> _Prepared:
-        """Read, clean and measure one photo, unless the same file was brought in before."""
-        source = f"{self.photos.url}/{path.path}"
+    def prepare(self, items: Sequence[Item], pool: Executor) -> list[Prepared]:
+        """Read, clean and measure the photos of a group, but for files that were brought in before."""
+        known = self._known(items)
+        pairs = [(item.sku, path) for item in items for path in item.photos]
+        return list(pool.map(lambda pair: self._prepare(pair[0], pair[1], known), pairs))
+
+    def _known(self, items: Sequence[Item]) -> dict[tuple[str, str], str]:
+        """(source, version) → photo_id of the files of these products that are in the catalog, cleaned as today."""
+        links, photos = schema.product_photos, schema.photos
+        found = sa.select(links.c.source, links.c.source_version, links.c.photo_id).join(photos)
+        same = (photos.c.cleaning_id == self.cleaning.contract_id) & links.c.sku.in_([item.sku for item in items])
+        rows = self.catalog.read(found.where(same)).to_pylist()
+        return {(row["source"], row["source_version"]): row["photo_id"] for row in rows}
+
+    def _prepare(self, sku: str, path: PhotoPath, known: Mapping[tuple[str, str], str]) -> Prepared:
         version = self.photos.version(path.path)
-        if version and (source, version) in self.known:
-            return _Prepared(sku, path, version, None, self.known[source, version])
+        if version and (self._source(path), version) in known:
+            return Prepared(sku, path, version, None, known[self._source(path), version])
         try:
             data = self.photos.read(path.path)
             photo, cleaned = describe_photo(data, self.cleaning)
         except UnreadablePhoto as error:
             code = error.reason if error.reason in ("missing", "too-small", "forbidden") else "unreadable"
             problem = Problem(path.row, code, sku, path.path, f"{path.path}: {error.message}")
-            return _Prepared(sku, path, version, None, problem=problem)
+            return Prepared(sku, path, version, None, problem=problem)
         self.blobs.put(blob_key(photo.photo_id, self.cleaning), cleaned)
-        return _Prepared(sku, path, version, photo, photo.photo_id)
+        return Prepared(sku, path, version, photo, photo.photo_id)
 
-    def commit(self, items: Sequence[Item], prepared: Sequence[_Prepared]) -> tuple[int, int, int]:
-        """Write one group of products in one transaction; returns new products, photos and labels."""
+    def commit(self, items: Sequence[Item], prepared: Sequence[Prepared]) -> Added:
+        """Write one group of products in one transaction: all of it is there then, or nothing.
+
+        What is said about a product replaces what was said before; where nothing is said, that stays. A photo takes the
+        place of the one that the same file held before.
+        """
         moment = now()
-        products = [_product(item) for item in items]
         photos = list({p.photo.photo_id: p.photo for p in prepared if p.photo}.values())
         links = [
-            ProductPhoto(p.sku, p.photo_id, f"{self.photos.url}/{p.path.path}", p.version, p.path.view)
+            ProductPhoto(p.sku, p.photo_id, self._source(p.path), p.version, p.path.view)
             for p in prepared
             if p.photo_id
         ]
         with self.catalog.transaction() as connection:
-            self.catalog.put(schema.products, products, connection=connection)
+            new = self._new(connection, items, photos)
+            self.catalog.put(schema.products, [_product(i) for i in items if i.fields], connection=connection)
+            self.catalog.add(schema.products, [_product(i) for i in items if not i.fields], connection=connection)
             weights = [Weight(i.sku, i.fields["weight"], moment) for i in items if "weight" in i.fields]
             self.catalog.put(schema.weights, weights, connection=connection)
             self.catalog.put(schema.photos, photos, connection=connection)
+            _forget_replaced(connection, links)
             self.catalog.put(schema.product_photos, _unique_links(links), connection=connection)
             labels = [
                 Label(sku, attribute, value, TABLE, self.batch, moment)
@@ -120,11 +136,17 @@ class _Intake:
             ]
             new_labels = self.catalog.add(schema.labels, labels, connection=connection)
             self.quarantine([p.problem for p in prepared if p.problem], connection)
-        new_products = {product.sku for product in products} - self.skus
-        new_photos = {photo.photo_id for photo in photos} - self.photo_ids
-        self.skus |= new_products
-        self.photo_ids |= new_photos
-        return len(new_products), len(new_photos), new_labels
+        return replace(new, labels=new_labels)
+
+    def _new(self, connection: sa.Connection, items: Sequence[Item], photos: Sequence[Photo]) -> Added:
+        """How many of these are not in the catalog yet."""
+        skus, photo_ids = [item.sku for item in items], [photo.photo_id for photo in photos]
+        products = connection.scalars(sa.select(schema.products.c.sku).where(schema.products.c.sku.in_(skus)))
+        known = connection.scalars(sa.select(schema.photos.c.photo_id).where(schema.photos.c.photo_id.in_(photo_ids)))
+        return Added(len(set(skus) - set(products)), len(set(photo_ids) - set(known)))
+
+    def _source(self, path: PhotoPath) -> str:
+        return f"{self.photos.url}/{path.path}"
 
     def quarantine(self, problems: Sequence[Problem], connection: sa.Connection | None = None) -> None:
         """Keep what could not be used, under this run's batch."""
@@ -170,28 +192,22 @@ def ingest(
 
     Raises StorageError when the disk is full or the store is lost: what was committed stays, the same call continues.
     """
-    run = _Intake(photos, catalog, blobs, cleaning, place)
+    run = Intake(photos, catalog, blobs, cleaning, place)
     run.quarantine(items.problems)
-    products, done = list(items.by_sku.values()), 0
-    new_products = new_photos = new_labels = seen = before = after = 0
-    iterator = iter(products)
+    products, done, added = list(items.by_sku.values()), 0, Added()
+    seen = before = after = 0
     with ThreadPoolExecutor(threads) as pool:
-        while group := list(islice(iterator, _PRODUCTS_PER_COMMIT)):
-            pairs = [(item.sku, path) for item in group for path in item.photos]
-            prepared = list(pool.map(lambda pair: run.prepare(*pair), pairs))
-            added = run.commit(group, prepared)
-            new_products, new_photos, new_labels = (
-                new_products + added[0],
-                new_photos + added[1],
-                new_labels + added[2],
-            )
+        for start in range(0, len(products), _PRODUCTS_PER_COMMIT):
+            group = products[start : start + _PRODUCTS_PER_COMMIT]
+            prepared = run.prepare(group, pool)
+            added += run.commit(group, prepared)
             seen += sum(1 for p in prepared if p.photo_id)
             before += sum(p.photo.bytes_before for p in prepared if p.photo)
             after += sum(p.photo.bytes_after for p in prepared if p.photo)
             done += len(group)
             on_progress(done, len(products))
     remaining = run.forget_mended()
-    return IngestReport(len(products), new_products, seen, new_photos, new_labels, remaining, before, after)
+    return IngestReport(len(products), added.products, seen, added.photos, added.labels, remaining, before, after)
 
 
 def describe_photo(data: bytes, cleaning: Cleaning) -> tuple[Photo, bytes]:
@@ -234,6 +250,16 @@ def _product(item: Item) -> Product:
         added_at=now(),
         stock=fields.get("stock"),
     )
+
+
+def _forget_replaced(connection: sa.Connection, links: Sequence[ProductPhoto]) -> None:
+    """A file that holds another photo now shows the one it held before no more."""
+    table = schema.product_photos
+    other = table.c.photo_id != sa.bindparam("now_shown")
+    replaced = (table.c.sku == sa.bindparam("of_sku")) & (table.c.source == sa.bindparam("of_source")) & other
+    if links:
+        keys = [{"of_sku": one.sku, "of_source": one.source, "now_shown": one.photo_id} for one in links]
+        connection.execute(sa.delete(table).where(replaced), keys)
 
 
 def _unique_links(links: Sequence[ProductPhoto]) -> list[ProductPhoto]:

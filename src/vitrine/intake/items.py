@@ -77,7 +77,7 @@ def items_of_rows(
         if attributes is None:
             attributes = _attributes_in(row, columns, taxonomy, photo_names is None)
         sku = text(row.cells.get(columns.key))
-        refusal = _refuse_sku(sku)
+        refusal = refuse_sku(sku)
         if refusal:
             problems.append(Problem(row.number, "bad-key", sku or None, _shown(row.cells), f"{columns.key}: {refusal}"))
             continue
@@ -148,7 +148,8 @@ def _attributes_in(row: TableRow, columns: Columns, taxonomy: Taxonomy, needs_ph
     return [attribute for attribute in taxonomy.attributes.values() if attribute.name in row.cells]
 
 
-def _refuse_sku(sku: str) -> str:
+def refuse_sku(sku: str) -> str:
+    """Why a product's key cannot be used; empty when it can."""
     if is_empty(sku):
         return "empty"
     if len(sku) > _MAX_SKU:

@@ -7,6 +7,7 @@
 [('block', True), ('wedge', True)]
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -47,12 +48,16 @@ def told_decisions() -> sa.Select[Any]:
     return sa.select(*columns).select_from(table.outerjoin(said.retold, said.on).outerjoin(seen.retold, seen.on))
 
 
-def table_labels(catalog: Catalog) -> pa.Table:
-    """What tables say (schema `Label`), told in today's taxonomy; what had a value that is no more is left out."""
+def table_labels(catalog: Catalog, skus: Sequence[str] | None = None) -> pa.Table:
+    """What tables say (schema `Label`), told in today's taxonomy; what had a value that is no more is left out.
+
+    Of all products, or of those with these `skus`.
+    """
     table = schema.labels
     said = Retelling(table, table.c.recorded_at, table.c.value)
     columns = [said.value if column is table.c.value else column for column in table.c]
-    told = catalog.read(sa.select(*columns).select_from(table.outerjoin(said.retold, said.on)))
+    query = sa.select(*columns).select_from(table.outerjoin(said.retold, said.on))
+    told = catalog.read(query if skus is None else query.where(table.c.sku.in_(skus)))
     told = told.filter(pc.is_valid(told["value"]))
     # two values of one table that are one today
     return told.group_by(list(_KEY)).aggregate([("recorded_at", "min")]).rename_columns([*_KEY, "recorded_at"])

@@ -30,6 +30,17 @@ class PhotoSource:
         else:
             yield from sorted(self._remote_versions())
 
+    def look(self) -> dict[str, str]:
+        """Every file with its version, as the folder or the store has them now; StorageError when it cannot be reached."""
+        if not self._local:
+            self._versions = None
+            self._filesystem.invalidate_cache()
+            return dict(self._remote_versions())
+        if not self._exists():
+            raise self._lost(FileNotFoundError("the folder is not there"))
+        versions = {path: self.version(path) for path in self.list()}
+        return {path: version for path, version in versions.items() if version}
+
     def version(self, path: str) -> str:
         """A mark that changes when the file does (size and time, or the store's ETag); empty when it is missing."""
         if self._local:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from threading import RLock, local
@@ -12,11 +13,14 @@ import pyarrow as pa
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from vitrine.errors import MissingPart, StorageError
+from vitrine.errors import MissingPart, Refused, StorageError
+from vitrine.records import now
 
 Row = Mapping[str, Any]
 _CHUNK = 2_000
@@ -120,6 +124,13 @@ class Catalog:
         with self._failures(), self._engine.connect() as connection:
             return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
 
+    def moment(self, connection: sa.Connection) -> datetime:
+        """Now by the clock that all processes of this catalog share: the database's; SQLite has that of its machine."""
+        if self._engine.dialect.name == "postgresql":
+            clock: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+            return clock
+        return now()
+
     def continue_counting(self, column: sa.Column[int], connection: sa.Connection) -> None:
         """Let the numbers that the database gives go on after those that were written; SQLite does so by itself."""
         if self._engine.dialect.name == "postgresql":
@@ -217,7 +228,19 @@ def _migrate(engine: sa.Engine) -> None:
         if engine.dialect.name == "postgresql":  # several processes may open a new catalog at once
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         config.attributes["connection"] = connection
+        _check_known(connection, config)
         command.upgrade(config, "head")
+
+
+def _check_known(connection: sa.Connection, config: Config) -> None:
+    """Refuse a catalog that a newer version has migrated already: this one would write what that one cannot read."""
+    here = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if here is not None and here not in known:
+        raise Refused(
+            f"the catalog has schema {here}, this version of Vitrine knows schemas up to {max(known)}",
+            hint="update Vitrine on this machine, or restore a backup made with this version",
+        )
 
 
 def _insert_statement(table: sa.Table, dialect: str, replace: bool) -> Any:

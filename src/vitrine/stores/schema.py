@@ -106,6 +106,7 @@ photos = Table(
     Column("compared", Boolean, nullable=False),
     _moment("added_at"),
     Index("ix_photos_moment", "added_at"),
+    Index("ix_photos_compared", "compared", "photo_id"),
 )
 
 product_photos = Table(
@@ -217,6 +218,14 @@ predictions = Table(
     _moment("predicted_at"),
     Index("ix_predictions_attribute", "attribute", "value", "confidence"),
     Index("ix_predictions_confidence", "attribute", "confidence", "sku", "model_id", "decision"),
+)
+
+answered = Table(
+    "answered",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("basis", String, nullable=False),
+    Column("run_id", String, nullable=False),
 )
 
 scores = Table(
@@ -485,4 +494,73 @@ events = Table(
     Column("body", Text, nullable=False),
     _moment("happened_at"),
     Index("ix_events_subject", "kind", "subject", "position"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token", String, nullable=False),
+    Column("holder", String, nullable=False),
+    Column("process", String, nullable=False),
+    _moment("since"),
+    _moment("expires_at"),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("sku", String),
+    Column("photo_id", String(64)),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    _moment("seen_at"),
+    Column("answered_at", Moment),
+    Column("delivered_at", Moment),
+    Index("ix_arrivals_state", "place", "state", "seen_at"),
+    Index("ix_arrivals_answered", "answered_at"),
+)
+
+watchers = Table(
+    "watchers",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("targets", String, nullable=False),
+    Column("every", Float, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("looked_at", Moment),
+    Column("message", Text),
+    Column("hint", Text),
+    _moment("started_at"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("plan", String, nullable=False),
+    Column("holder", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    _moment("started_at"),
+    Column("ended_at", Moment),
+    Index("ix_runs_moment", "started_at"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run_id", String, ForeignKey("runs.run_id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("message", Text),
+    Column("hint", Text),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
 )

@@ -16,6 +16,7 @@ from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
 from vitrine.web.queries.scorecards import Compared, Models, compare_models, models
 from vitrine.web.queries.search import CatalogPage, Filters, search
+from vitrine.web.queries.status import StatusPage, status
 from vitrine.web.queries.zoo import ZooPage, zoo
 
 router = APIRouter(prefix="/api/v1")
@@ -88,6 +89,12 @@ def market_json(request: Request, person: Viewer) -> MarketSummary:
 def zoo_json(request: Request, person: Viewer) -> ZooPage:
     """What small networks reach on Fashion-MNIST, with their evidence."""
     return zoo()
+
+
+@router.get("/status", tags=["jobs"])
+def status_json(request: Request, person: Viewer) -> StatusPage:
+    """What runs by itself: watched places, runs of plans with their steps, what is set aside, room on the disk."""
+    return status(request.app.state.workspace)
 
 
 class JobBody(BaseModel):

@@ -23,6 +23,7 @@ from vitrine.web.inputs import Key
 from vitrine.web.photos import Photos
 from vitrine.web.queries.scorecards import Scorecards
 from vitrine.web.render import STATIC, asset_bytes
+from vitrine.web.standing import Standing
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -41,6 +42,7 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
         openapi_url=None,
     )
     meters = Meters()
+    meters.registry.register(Standing(workspace))
     app.state.workspace = workspace
     app.state.access = access
     app.state.meters = meters

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from vitrine.desk.journal import DECIDED
-from vitrine.desk.surroundings import Surroundings
-from vitrine.errors import VitrineError
+from vitrine.desk.surroundings import Surroundings, last_kept, read_kept
 from vitrine.stores import schema
 from vitrine.web.queries.answers import held_entries, rows_of, said_labels
 from vitrine.web.queries.search import first_photos
@@ -33,25 +33,22 @@ class Evidence:
 
 
 class Neighborhood:
-    """The surroundings in a workspace, read once and again when photos came or went."""
+    """The surroundings as the queue was filled with last: whoever looks never waits for them to be made anew."""
 
     def __init__(self, workspace: "Workspace") -> None:
         self._workspace = workspace
         self._lock = Lock()
-        self._read_at = -1
+        self._read_from: Path | None = None
         self._found: Surroundings | None = None
 
     @property
     def surroundings(self) -> Surroundings | None:
-        """The surroundings, or None where photos have no vectors yet: then there is no evidence, and nothing fails."""
-        photos = self._workspace.catalog.count(schema.product_photos)
+        """The surroundings, or None before the queue was filled: then there is no evidence, and nothing fails."""
+        path = last_kept(self._workspace.data / "desk")
         with self._lock:
-            if photos != self._read_at:
-                try:
-                    self._found = self._workspace.surroundings
-                except VitrineError:
-                    self._found = None
-                self._read_at = photos
+            if path != self._read_from:
+                self._found = read_kept(path) if path else None
+                self._read_from = path
             return self._found
 
     def evidence(self, sku: str, attribute: str) -> list[Evidence]:

@@ -17,6 +17,7 @@ from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
 from vitrine.web.queries.scorecards import compare_models, model, models
 from vitrine.web.queries.search import Filters, search
+from vitrine.web.queries.status import status
 from vitrine.web.queries.zoo import zoo
 from vitrine.web.render import render
 
@@ -154,6 +155,12 @@ def market_page(request: Request, person: Viewer) -> Response:
 def zoo_page(request: Request, person: Viewer) -> Response:
     """What small networks reach on Fashion-MNIST."""
     return render(request, "zoo.html", page=zoo())
+
+
+@router.get("/status")
+def status_page(request: Request, person: Viewer) -> Response:
+    """What runs by itself."""
+    return render(request, "status.html", page=status(request.app.state.workspace))
 
 
 @router.get("/jobs")
