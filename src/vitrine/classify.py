@@ -1,7 +1,8 @@
 """The machine's daily work: the champion's answers for every product, as a Parquet data set and in the catalog.
 
-A run is named by what goes in (model and products with their photos), its parts are written one by one and whole, and
+A run is named by what goes in (model and products with their photos), its pieces are written one by one and whole, and
 the catalog is filled in one transaction at the end. So a run that was killed continues, and running twice changes nothing.
+Who writes the pieces, this process or workers on many machines, is chosen by an engine; all of them call `write_piece`.
 """
 
 import hashlib
@@ -9,28 +10,26 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, StorageError
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
 from vitrine.records import Prediction, check_table, now, schema
 from vitrine.stores import schema as tables
 from vitrine.stores.catalog import Catalog
-from vitrine.stores.whole import whole
+from vitrine.stores.objects import Objects
 
 PUBLISHED = "published"
 TO_REVIEW = "to_review"
-_PRODUCTS_PER_PART = 4_096
 _ALTERNATIVES = 3
 _DONE = "_SUCCESS"
 
@@ -52,13 +51,47 @@ class ClassifyReport:
     output: str
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all pieces of a run have in common; `place` is the folder or prefix of its files."""
+
+    run_id: str
+    place: str
+    stopped: tuple[str, ...]
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some products of a run with their photos (sku → photo_ids): what is decided at a time and written as one file."""
+
+    number: int
+    photos_of: dict[str, list[str]]
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"part-{self.number:05d}.parquet"
+
+    @property
+    def photo_ids(self) -> list[str]:
+        """The photos of all its products."""
+        return [photo_id for photo_ids in self.photos_of.values() for photo_id in photo_ids]
+
+
+Embed = Callable[[Sequence[str]], PhotoVectors]
+# writes these pieces of the run and yields each that is there
+WritePieces = Callable[[Run, Sequence[Piece]], Iterator[Piece]]
+
+
 def classify(
     model: Model,
     photos_of: dict[str, list[str]],
-    embed: Callable[[Sequence[str]], PhotoVectors],
+    write_pieces: WritePieces,
     *,
     catalog: Catalog,
-    folder: Path,
+    runs: str,
+    products_a_piece: int,
     stopped: Collection[str] = (),
     on_progress: Progress = lambda done, total: None,
 ) -> ClassifyReport:
@@ -66,32 +99,44 @@ def classify(
 
     Of the attributes that an audit has `stopped` nothing is published.
 
-    `embed(photo_ids)` makes sure that the photos have vectors and gives them. Raises InputError when there is nothing to
-    classify, StorageError when a disk is full; what was finished stays and the same call continues.
+    The run's files lie in a folder of its own under `runs`, a folder or an object store's URL. Raises InputError when
+    there is nothing to classify, StorageError when a disk is full or a store lost; what was finished stays and the same
+    call continues.
     """
     if not photos_of:
         raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
     started = time.perf_counter()
     skus = sorted(photos_of)
-    run_id = _run_id(model.model_id, skus, photos_of, stopped)
-    output = folder / run_id
-    if not (output / _DONE).exists():
-
-        def decide(some: Sequence[str], vectors: NDArray[np.float32]) -> pa.Table:
-            return withhold(decide_products(model, some, vectors, run_id=run_id), stopped)
-
-        _write_parts(decide, skus, photos_of, embed, output, on_progress)
-        (output / _DONE).touch()
+    run_id = _run_id(model.model_id, skus, photos_of, stopped, products_a_piece)
+    output = Objects(f"{runs}/{run_id}")
+    if not output.has(_DONE):
+        run = Run(run_id, output.url, tuple(sorted(stopped)), now())
+        _write_missing(run, _pieces(skus, photos_of, products_a_piece), write_pieces, output, on_progress)
+        output.put(_DONE, b"")  # written last: its presence means that all pieces are there
     if not _is_loaded(catalog, run_id, model, skus[0]):
         _load(output, catalog)
     seconds = time.perf_counter() - started
-    decisions = pads.dataset(output, format="parquet").to_table(columns=["decision"]).column("decision").to_numpy()
-    published = int((decisions == PUBLISHED).sum())
+    decisions = [piece.column("decision") for piece in _read_pieces(output, ["decision"])]
+    predictions = sum(len(piece) for piece in decisions)
+    published = sum(pc.sum(pc.equal(piece, PUBLISHED)).as_py() for piece in decisions)
     photos = sum(len(photo_ids) for photo_ids in photos_of.values())
     return ClassifyReport(
-        run_id, model.model_id, len(skus), photos, len(decisions), published, len(decisions) - published,
-        photos / seconds, str(output),
+        run_id, model.model_id, len(skus), photos, predictions, published, predictions - published,
+        photos / seconds, output.url,
     )  # fmt: skip
+
+
+def write_piece(piece: Piece, run: Run, model: Model, embed: Embed) -> None:
+    """Photos to rows: decide the products of a piece and keep the answers as one file of the run.
+
+    `embed(photo_ids)` makes sure that the photos have vectors and gives them. Whoever calls this for the same piece and run,
+    once or twice, here or on another machine, writes the same rows to the same name.
+    """
+    vectors = fuse(list(piece.photos_of.values()), embed(piece.photo_ids))
+    answers = withhold(decide_products(model, list(piece.photos_of), vectors, run_id=run.run_id), run.stopped)
+    written = pa.BufferOutputStream()
+    pq.write_table(answers, written, write_page_checksum=True)
+    Objects(run.place).put(piece.name, written.getvalue().to_pybytes())
 
 
 def decide_products(model: Model, skus: Sequence[str], vectors: NDArray[np.float32], *, run_id: str) -> pa.Table:
@@ -145,30 +190,38 @@ def _alternatives(known: Sequence[str], one: Decoded) -> list[str]:
     ]
 
 
-def _run_id(model_id: str, skus: Sequence[str], photos_of: dict[str, list[str]], stopped: Collection[str]) -> str:
-    digest = hashlib.sha256("|".join([model_id, *sorted(stopped)]).encode())
+def _run_id(
+    model_id: str, skus: Sequence[str], photos_of: dict[str, list[str]], stopped: Collection[str], products_a_piece: int
+) -> str:
+    digest = hashlib.sha256("|".join([model_id, str(products_a_piece), *sorted(stopped)]).encode())
     for sku in skus:
         digest.update(f"{sku}|{','.join(photos_of[sku])}\n".encode())
     return f"run-{digest.hexdigest()[:12]}"
 
 
-def _write_parts(
-    decide: Callable[[Sequence[str], NDArray[np.float32]], pa.Table],
-    skus: Sequence[str],
-    photos_of: dict[str, list[str]],
-    embed: Callable[[Sequence[str]], PhotoVectors],
-    output: Path,
-    on_progress: Progress,
+def _pieces(skus: Sequence[str], photos_of: dict[str, list[str]], products_a_piece: int) -> list[Piece]:
+    return [
+        Piece(number, {sku: photos_of[sku] for sku in skus[start : start + products_a_piece]})
+        for number, start in enumerate(range(0, len(skus), products_a_piece))
+    ]
+
+
+def _write_missing(
+    run: Run, pieces: Sequence[Piece], write_pieces: WritePieces, output: Objects, on_progress: Progress
 ) -> None:
-    for start in range(0, len(skus), _PRODUCTS_PER_PART):
-        part = skus[start : start + _PRODUCTS_PER_PART]
-        path = output / f"part-{start // _PRODUCTS_PER_PART:05d}.parquet"
-        if not path.exists():
-            photo_ids = [photo_id for sku in part for photo_id in photos_of[sku]]
-            vectors = fuse([photos_of[sku] for sku in part], embed(photo_ids))
-            with whole(path, hint="free some space and run vitrine classify again; it continues") as temporary:
-                pq.write_table(decide(part, vectors), temporary)
-        on_progress(start + len(part), len(skus))
+    there = set(output.names())
+    missing = [piece for piece in pieces if piece.name not in there]
+    total = sum(len(piece.photos_of) for piece in pieces)
+    done = total - sum(len(piece.photos_of) for piece in missing)
+    for piece in write_pieces(run, missing):
+        done += len(piece.photos_of)
+        on_progress(done, total)
+    lost = {piece.name for piece in pieces} - set(output.names())
+    if lost:
+        raise StorageError(
+            f"{len(lost)} of {len(pieces)} pieces were written but are not in {output.url}, the first is {min(lost)}",
+            hint="set runs under [storage] in vitrine.toml to a store that all machines reach",
+        )
 
 
 def _is_loaded(catalog: Catalog, run_id: str, model: Model, sku: str) -> bool:
@@ -178,14 +231,25 @@ def _is_loaded(catalog: Catalog, run_id: str, model: Model, sku: str) -> bool:
     return catalog.count(sa.select(table.c.sku).where(of_run)) == len(model.attributes)
 
 
-def _load(output: Path, catalog: Catalog) -> None:
+def _load(output: Objects, catalog: Catalog) -> None:
     """All predictions of the run in one transaction: readers see the run as a whole or not at all."""
     with catalog.transaction() as connection:
-        for batch in _batches(output):
-            catalog.put(tables.predictions, batch, connection=connection)
+        for piece in _read_pieces(output):
+            check_table(piece, Prediction, key=("sku", "attribute", "head_id"), where=output.url)
+            catalog.put(tables.predictions, piece.to_pylist(), connection=connection)
 
 
-def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
-    for path in sorted(output.glob("part-*.parquet")):
-        part = pq.read_table(path)
-        yield check_table(part, Prediction, key=("sku", "attribute", "head_id"), where=str(path)).to_pylist()
+def _read_pieces(output: Objects, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The pieces of a run that is whole; one that was damaged since is taken away, so that the same run writes it again."""
+    for name in output.names():
+        if not name.startswith("part-"):
+            continue
+        source = pa.BufferReader(output.get(name))
+        try:
+            yield pq.read_table(source, columns=columns, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            output.remove(_DONE)
+            output.remove(name)
+            raise StorageError(
+                f"{output.url}/{name} is damaged: {error}", hint="vitrine classify again writes it anew"
+            ) from error

@@ -2,12 +2,28 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
+from vitrine.engine import ENGINES, LOCAL
 
 
-def classify(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+def classify(
+    workspace: Folder = Path("."),
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            click_type=click.Choice([LOCAL, *ENGINES]),
+            help="Who does it: this process or a Ray cluster; by default as [cluster] says.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Decide every product with the champion and publish what its certificates allow.
 
     Writes a Parquet data set and the catalog. Interrupted, it continues; run twice, it changes nothing.
@@ -16,7 +32,7 @@ def classify(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
 
     opened = vitrine.open(workspace)
     with output.progress("classify") as update:
-        report = opened.classify(on_progress=update)
+        report = opened.classify(engine=engine, on_progress=update)
     if as_json:
         output.show_json(asdict(report))
         return

@@ -24,6 +24,9 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8300,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Processes that answer; each takes memory of its own.")
+    ] = 1,
     tls_cert: Annotated[
         Path | None,
         typer.Option("--tls-cert", help="Certificate (PEM), to serve over TLS; the phone's live camera needs it."),
@@ -42,7 +45,7 @@ def serve(
     access = how_people_come_in(opened, host, port)
     fill_queue_once(opened)
     opened.catalog.note_sizes()
-    _run(opened, access, host, port, tls, as_json)
+    _run(opened, access, host, port, workers, tls, as_json)
 
 
 def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access":
@@ -104,7 +107,13 @@ def _no_password() -> str:
 
 
 def _run(
-    workspace: "Workspace", access: "Access", host: str, port: int, tls: tuple[Path, Path] | None, as_json: bool
+    workspace: "Workspace",
+    access: "Access",
+    host: str,
+    port: int,
+    workers: int,
+    tls: tuple[Path, Path] | None,
+    as_json: bool,
 ) -> None:
     import socket
 
@@ -113,6 +122,7 @@ def _run(
     from vitrine.errors import MissingPart
     from vitrine.web.app import create_app
     from vitrine.web.guard import log_to_stderr
+    from vitrine.web.processes import MakeApp, serve_with
 
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -124,24 +134,26 @@ def _run(
             f"{host}:{port} cannot be listened on: {error.strerror}", hint="choose another with --port"
         ) from error
     taken = listener.getsockname()[1]
-    app = create_app(workspace, access)
     shown = f"[{host}]" if ":" in host else host
     link = f"{'https' if tls else 'http'}://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
     if as_json:
         output.show_json({"url": link, "by_link": access.by_link})
     else:
         _tell(link, access.by_link, bool(tls))
+    options = {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+        "ssl_certfile": str(tls[0]) if tls else None,
+        "ssl_keyfile": str(tls[1]) if tls else None,
+    }
+    if workers > 1:
+        workspace.catalog.close()
+        serve_with(workers, MakeApp(workspace.folder, access), listener, options)
+        return
     log_to_stderr()
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        ssl_certfile=str(tls[0]) if tls else None,
-        ssl_keyfile=str(tls[1]) if tls else None,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(create_app(workspace, access), **options)).run(sockets=[listener])
 
 
 def _tell(link: str, by_link: bool, tls: bool) -> None:
