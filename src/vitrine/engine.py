@@ -1,6 +1,6 @@
 """Who does a batch: this process, or workers on many machines, chosen by name and imported only then.
 
->>> open_engine("abacus", None, None)
+>>> check_known("abacus")
 Traceback (most recent call last):
 ...
 vitrine.errors.InputError: engine 'abacus' is unknown; known: local, ray
@@ -22,6 +22,12 @@ LOCAL = "local"
 ENGINES = {"ray": "vitrine.cluster.ray_workers:open_workers"}
 
 
+def check_known(name: str) -> None:
+    """InputError for an engine that there is none of."""
+    if name not in (LOCAL, *ENGINES):
+        raise InputError(f"engine '{name}' is unknown; known: {', '.join([LOCAL, *ENGINES])}")
+
+
 class Engine(Protocol):
     """Workers that have what they need of one workspace."""
 
@@ -37,10 +43,8 @@ class Engine(Protocol):
 def open_engine(name: str, workspace: "Workspace", model: "Model | None") -> AbstractContextManager[Engine]:
     """The workers of an engine, until the block ends; without a `model` they can embed alone.
 
-    Raises InputError for an unknown name, MissingPart where the engine's library is not installed.
+    Raises MissingPart where the engine's library is not installed.
     """
-    if name not in ENGINES:
-        raise InputError(f"engine '{name}' is unknown; known: {', '.join([LOCAL, *ENGINES])}")
     module, _, function = ENGINES[name].partition(":")
     try:
         opened: AbstractContextManager[Engine] = getattr(importlib.import_module(module), function)(workspace, model)

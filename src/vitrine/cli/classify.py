@@ -4,12 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
-from vitrine.engine import ENGINES, LOCAL
 
 
 def classify(
@@ -18,8 +16,7 @@ def classify(
         str | None,
         typer.Option(
             "--engine",
-            click_type=click.Choice([LOCAL, *ENGINES]),
-            help="Who does it: this process or a Ray cluster; by default as [cluster] says.",
+            help="Who does it: local (this process) or ray (a cluster); by default as [cluster] says.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -29,7 +26,10 @@ def classify(
     Writes a Parquet data set and the catalog. Interrupted, it continues; run twice, it changes nothing.
     """
     import vitrine
+    from vitrine.engine import check_known
 
+    if engine is not None:
+        check_known(engine)
     opened = vitrine.open(workspace)
     with output.progress("classify") as update:
         report = opened.classify(engine=engine, on_progress=update)
