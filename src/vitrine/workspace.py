@@ -116,8 +116,13 @@ class Workspace:
     @cached_property
     def embeddings(self) -> Embeddings:
         """The vectors kept so far, of this embedder on photos cleaned as now."""
+        return self.open_embeddings()
+
+    def open_embeddings(self, looking_at: Sequence[str] | None = None) -> Embeddings:
+        """The store of vectors, or of all its files those that are named (see `Embeddings.look_at`)."""
         place = self.place(self.settings.storage.embeddings)
-        return Embeddings(place, self.embedding_id, self.embedder.dim, cache=self.data / "cache")
+        cache = self.data / "cache"
+        return Embeddings(place, self.embedding_id, self.embedder.dim, cache=cache, looking_at=looking_at)
 
     @cached_property
     def embedding_id(self) -> str:

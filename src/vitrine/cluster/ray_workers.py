@@ -7,7 +7,7 @@ answers go between the worker and the store.
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -63,33 +63,31 @@ class RayWorkers:
         """Give these photos vectors in the workspace's store."""
         size = self._settings.piece
         batches = [list(photo_ids[start : start + size]) for start in range(0, len(photo_ids), size)]
-        rows = [{"piece": number, "photo_ids": batch, "known": []} for number, batch in enumerate(batches)]
         done = 0
-        for number in self._done(rows):
+        for number in self._done({number: {"photo_ids": batch} for number, batch in enumerate(batches)}):
             done += len(batches[number])
             on_progress(done, len(photo_ids))
 
     def write_pieces(self, run: Run, pieces: Sequence[Piece]) -> Iterator[Piece]:
         """Write these pieces of the run and yield each that is there."""
-        told = json.dumps({**asdict(run), "begun_at": run.begun_at.isoformat()})
         by_number = {piece.number: piece for piece in pieces}
-        rows = [
-            {
-                "piece": piece.number,
-                "skus": list(piece.photos_of),
-                "photos": list(piece.photos_of.values()),
+        told = {**asdict(run), "begun_at": run.begun_at.isoformat()}
+        work = {
+            number: {
+                "photos_of": piece.photos_of,
                 "known": self._embeddings.files_of(piece.photo_ids),
                 "run": told,
             }
-            for piece in pieces
-        ]
-        for number in self._done(rows):
+            for number, piece in by_number.items()
+        }
+        for number in self._done(work):
             yield by_number[number]
 
-    def _done(self, rows: Sequence[Row]) -> Iterator[int]:
+    def _done(self, work: Mapping[int, Row]) -> Iterator[int]:
         """The number of each piece as it is done; the error of the first that cannot be."""
-        workers = _count(self._settings, len(rows))
-        data = ray.data.from_items(list(rows), override_num_blocks=len(rows)).map(
+        workers = _count(self._settings, len(work))
+        rows = [{"piece": number, "work": json.dumps(one)} for number, one in work.items()]
+        data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _RayWorker,
             fn_constructor_args=(self._kit, self._settings.cores),
             compute=ray.data.ActorPoolStrategy(
@@ -121,29 +119,23 @@ class _RayWorker:
         except VitrineError as error:
             self._worker = error
 
-    def __call__(self, piece: Row) -> Row:
+    def __call__(self, row: Row) -> Row:
+        answer = {"piece": row["piece"], "error": "", "message": "", "hint": ""}
         try:
-            self._do(piece)
+            self._do(row["piece"], json.loads(row["work"]))
         except VitrineError as error:
-            return {
-                "piece": piece["piece"],
-                "error": type(error).__name__,
-                "message": error.message,
-                "hint": error.hint,
-            }
-        return {"piece": piece["piece"], "error": "", "message": "", "hint": ""}
+            answer.update(error=type(error).__name__, message=error.message, hint=error.hint)
+        return answer
 
-    def _do(self, piece: Row) -> None:
+    def _do(self, number: int, work: Row) -> None:
         if isinstance(self._worker, VitrineError):
             raise self._worker
-        known = list(piece["known"])
-        if "photo_ids" in piece:
-            self._worker.embed(list(piece["photo_ids"]), known)
+        if "photo_ids" in work:
+            self._worker.embed(work["photo_ids"])
             return
-        photos_of = {sku: list(photos) for sku, photos in zip(piece["skus"], piece["photos"], strict=True)}
-        told = json.loads(piece["run"])
+        told = work["run"]
         run = Run(told["run_id"], told["place"], tuple(told["stopped"]), datetime.fromisoformat(told["begun_at"]))
-        self._worker.write_piece(Piece(piece["piece"], photos_of), run, known)
+        self._worker.write_piece(Piece(number, work["photos_of"]), run, work["known"])
 
 
 def _join(settings: "ClusterSettings") -> None:

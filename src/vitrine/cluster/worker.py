@@ -24,15 +24,19 @@ class Worker:
         self._workspace = unpack(kit, Path(self._home.name))
         if self._workspace.settings.embedder.model is not None:
             use_cores(cores)
+        self._workspace.embeddings = self._workspace.open_embeddings(looking_at=())
         self._model = self._workspace.model(kit.model_id) if kit.model_id else None
 
-    def embed(self, photo_ids: Sequence[str], known: Sequence[str]) -> None:
-        """Give photos vectors; `known` names the files of vectors that have some of them already."""
-        self._workspace.embeddings.look_at(known)
+    def embed(self, photo_ids: Sequence[str]) -> None:
+        """Give photos vectors that have none."""
+        self._workspace.embeddings.look_at([])
         self._workspace.embed(photo_ids)
 
     def write_piece(self, piece: Piece, run: Run, known: Sequence[str]) -> None:
-        """Decide the products of a piece and keep the answers (see `vitrine.classify.write_piece`)."""
+        """Decide the products of a piece and keep the answers (see `vitrine.classify.write_piece`).
+
+        `known` names the files of vectors that have some of its photos already.
+        """
         if self._model is None:
             raise Refused("this worker was sent no model", hint="it can embed alone")
         self._workspace.embeddings.look_at(known)

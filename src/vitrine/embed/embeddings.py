@@ -46,13 +46,22 @@ class Embeddings:
     count as missing. Vectors stay on disk and are mapped only while they are copied, so memory holds an index, not the vectors.
     """
 
-    def __init__(self, place: Path | str, embedder_id: str, dim: int, *, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        place: Path | str,
+        embedder_id: str,
+        dim: int,
+        *,
+        cache: Path | None = None,
+        looking_at: Iterable[str] | None = None,
+    ) -> None:
+        """Open what there is, or of all files only those that are named in `looking_at` (see `look_at`)."""
         self._files = Objects(f"{place}/{embedder_id}", cache=cache and cache / embedder_id, synced=True)
         self.embedder_id = embedder_id
         self.dim = dim
         self.quarantined: list[tuple[str, str]] = []
         self._lock = RLock()
-        self._looking_at: set[str] | None = None
+        self._looking_at = None if looking_at is None else set(looking_at)
         self._start_over()
         if not self._files.remote:
             folder = Path(place) / embedder_id
