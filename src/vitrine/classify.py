@@ -130,22 +130,25 @@ def write_piece(piece: Piece, run: Run, model: Model, embed: Embed) -> None:
     """Photos to rows: decide the products of a piece and keep the answers as one file of the run.
 
     `embed(photo_ids)` makes sure that the photos have vectors and gives them. Whoever calls this for the same piece and run,
-    once or twice, here or on another machine, writes the same rows to the same name.
+    once or twice, here or on another machine, writes the same bytes to the same name.
     """
     vectors = fuse(list(piece.photos_of.values()), embed(piece.photo_ids))
-    answers = withhold(decide_products(model, list(piece.photos_of), vectors, run_id=run.run_id), run.stopped)
+    answers = decide_products(model, list(piece.photos_of), vectors, run_id=run.run_id, moment=run.begun_at)
+    answers = withhold(answers, run.stopped)
     written = pa.BufferOutputStream()
     pq.write_table(answers, written, write_page_checksum=True)
     Objects(run.place).put(piece.name, written.getvalue().to_pybytes())
 
 
-def decide_products(model: Model, skus: Sequence[str], vectors: NDArray[np.float32], *, run_id: str) -> pa.Table:
+def decide_products(
+    model: Model, skus: Sequence[str], vectors: NDArray[np.float32], *, run_id: str, moment: datetime
+) -> pa.Table:
     """The final answers for n products from their fused vectors (n, dim): one row per product and attribute.
 
     The table has the schema of `vitrine.records.Prediction`.
     """
     decided = model.predictor.decide(vectors)
-    tables = [_decide_attribute(model, name, one, skus, run_id) for name, one in decided.items()]
+    tables = [_decide_attribute(model, name, one, skus, run_id, moment) for name, one in decided.items()]
     return pa.concat_tables(tables)
 
 
@@ -156,7 +159,9 @@ def withhold(answers: pa.Table, stopped: Collection[str]) -> pa.Table:
     return answers.set_column(answers.column_names.index("decision"), answers.schema.field("decision"), decision)
 
 
-def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str], run_id: str) -> pa.Table:
+def _decide_attribute(
+    model: Model, name: str, one: Decoded, skus: Sequence[str], run_id: str, moment: datetime
+) -> pa.Table:
     n = len(skus)
     known = model.predictor.grammar.values[name]
     given = np.array(known, dtype=object)[one.value_index]
@@ -171,7 +176,7 @@ def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str]
         "head_id": [model.head_ids[name]] * n,
         "model_id": [model.model_id] * n,
         "run_id": [run_id] * n,
-        "predicted_at": [now()] * n,
+        "predicted_at": [moment] * n,
     }
     return pa.table(columns, schema=schema(Prediction))
 

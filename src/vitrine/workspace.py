@@ -430,7 +430,7 @@ class Workspace:
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
         """Attributes of one new photo from its bytes, without keeping it. Raises UnreadablePhoto."""
         photo, vectors = self.look_at(data)
-        answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
+        answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo", moment=now())
         answers = classify.withhold(answers, audit.stopped(self.catalog))
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]

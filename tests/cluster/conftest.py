@@ -6,11 +6,14 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 import tomlkit
 
+from answers import predictions
 from vitrine.backup import backup, restore
+from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
 SHARED = ("photos", "embeddings", "runs")
@@ -30,15 +33,32 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def small_folder(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the trained workspace with photos of 70 products only, and no vectors."""
+    folder = Path(shutil.copytree(trained_folder, tmp_path_factory.mktemp("small") / "workspace"))
+    shutil.rmtree(folder / ".vitrine" / "embeddings")
+    links, catalog = schema.product_photos, Workspace(folder).catalog
+    kept = catalog.read(sa.select(links.c.sku).distinct().order_by(links.c.sku).limit(70)).column("sku").to_pylist()
+    with catalog.transaction() as connection:
+        connection.execute(sa.delete(links).where(links.c.sku.not_in(kept)))
+    names = {photo_id for photo_id in catalog.read(links).column("photo_id").to_pylist()}
+    for path in (folder / ".vitrine" / "photos").rglob("*.jpg"):
+        if path.name.partition("-")[0] not in names:
+            path.unlink()
+    catalog.close()
+    return folder
+
+
 @pytest.fixture
-def shared(trained_folder: Path, tmp_path: Path, bucket: str, postgresql: str) -> Workspace:
-    """The trained workspace with nothing on its own disk that another machine would need, in pieces of 60 products."""
+def shared(small_folder: Path, tmp_path: Path, bucket: str, postgresql: str) -> Workspace:
+    """The small workspace with nothing on its own disk that another machine would need, in pieces of 10 products."""
     import s3fs
 
-    folder = Path(shutil.copytree(trained_folder, tmp_path / "before"))
+    folder = Path(shutil.copytree(small_folder, tmp_path / "before"))
     s3fs.S3FileSystem().put(f"{folder}/.vitrine/photos", f"{bucket}/photos", recursive=True)
     storage = {name: f"s3://{bucket}/{name}" for name in SHARED}
-    change_settings(folder, {"storage": storage, "cluster": {"piece": 60, "workers": 2}})
+    change_settings(folder, {"storage": storage, "cluster": {"piece": 10, "workers": 2}})
     database = f"t{uuid.uuid4().hex}"
     with sa.create_engine(postgresql.format(name="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {database}"))
@@ -63,6 +83,21 @@ def cluster(s3_endpoint: str) -> Iterator[str]:
         ray.data.DataContext.get_current().enable_progress_bars = False
         yield context.address_info["gcs_address"]
         ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def one_machine(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The small workspace, classified in folders and SQLite."""
+    folder = shutil.copytree(small_folder, tmp_path_factory.mktemp("one-machine") / "workspace")
+    workspace = Workspace(Path(folder))
+    workspace.classify()
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def expected(one_machine: Workspace) -> pa.Table:
+    """What one machine says."""
+    return predictions(one_machine)
 
 
 def change_settings(folder: Path, changes: dict[str, dict[str, object]]) -> None:

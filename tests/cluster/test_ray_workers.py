@@ -6,35 +6,20 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
 
+from answers import predictions
 from vitrine.errors import InputError, MissingPart, Refused
+from vitrine.learn.fuse import photos_to_fuse
 from vitrine.stores import schema
 from vitrine.stores.objects import Objects
 from vitrine.workspace import Workspace
 
 COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
-ROWS = ["sku", "attribute", "value", "confidence", "decision", "alternatives", "head_id", "model_id"]
-
-
-def predictions(workspace: Workspace) -> pa.Table:
-    return workspace.predictions().select(ROWS).sort_by([("sku", "ascending"), ("attribute", "ascending")])
-
-
-@pytest.fixture(scope="session")
-def expected(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    """What one machine says, with folders and SQLite."""
-    import shutil
-
-    folder = shutil.copytree(trained_folder, tmp_path_factory.mktemp("one-machine") / "workspace")
-    workspace = Workspace(Path(folder))
-    workspace.classify()
-    return predictions(workspace)
 
 
 def worker_processes() -> list[psutil.Process]:
@@ -44,14 +29,15 @@ def worker_processes() -> list[psutil.Process]:
 
 
 def test_two_workers_on_s3_and_postgresql_say_what_one_machine_says(
-    shared: Workspace, cluster: str, expected: pa.Table, bucket: str, trained: Workspace
+    shared: Workspace, cluster: str, expected: pa.Table, bucket: str, one_machine: Workspace
 ) -> None:
     report = shared.classify(engine="ray")
     assert report.output == f"s3://{bucket}/runs/{report.run_id}"
     assert Objects(report.output).names() == ["_SUCCESS", *(f"part-{n:05d}.parquet" for n in range(7))]
     assert predictions(shared).equals(expected)
-    photo_ids = shared.catalog.read(schema.photos).column("photo_id").to_pylist()
-    had = trained.embed(photo_ids).take(photo_ids)
+    photos_of = photos_to_fuse(shared.catalog.read(schema.product_photos)).values()
+    photo_ids = [photo_id for photos in photos_of for photo_id in photos]
+    had = one_machine.embed(photo_ids).take(photo_ids)
     assert np.array_equal(shared.embeddings.take(photo_ids), had), "vectors are equal bit by bit"
     assert shared.classify(engine="ray").run_id == report.run_id, "a run that is there is not made again"
 
@@ -76,7 +62,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(shared: Workspace, cluster:
 
 
 def test_a_killed_driver_continues(shared: Workspace, cluster: str, expected: pa.Table) -> None:
-    environment = {**os.environ, "VITRINE_CLUSTER__ADDRESS": cluster, "VITRINE_CLUSTER__PIECE": "20"}
+    environment = {**os.environ, "VITRINE_CLUSTER__ADDRESS": cluster, "VITRINE_CLUSTER__PIECE": "5"}
     command = [*COMMAND, "classify", "--engine", "ray", "-w", str(shared.folder)]
     driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     runs = Objects(f"{shared.settings.storage.runs}")
@@ -101,7 +87,7 @@ def parts_of(workspace: Workspace) -> list[str]:
 
 
 def test_the_cluster_embeds_for_training_too(shared: Workspace, cluster: str) -> None:
-    photo_ids = shared.catalog.read(schema.photos).column("photo_id").to_pylist()
+    photo_ids = shared.catalog.read(schema.product_photos).column("photo_id").to_pylist()
     os.environ["VITRINE_CLUSTER__ENGINE"] = "ray"
     try:
         workspace = Workspace(shared.folder)

@@ -52,7 +52,10 @@ class Objects:
         """
         self.url = url.rstrip("/")
         # what other machines put a moment ago is there now, whatever an earlier listing said
-        self._filesystem, self._root = open_filesystem(self.url, use_listings_cache=False)
+        options: dict[str, Any] = {"use_listings_cache": False}
+        if self.url.startswith("s3://"):
+            options["max_concurrency"] = 1  # of one file; with more, each read asks for the size first
+        self._filesystem, self._root = open_filesystem(self.url, **options)
         self.remote = not isinstance(self._filesystem, LocalFileSystem)
         self._cache = cache
         self._synced = synced
