@@ -117,12 +117,9 @@ def _run(
 ) -> None:
     import socket
 
-    import uvicorn
-
     from vitrine.errors import MissingPart
-    from vitrine.web.app import create_app
-    from vitrine.web.guard import log_to_stderr
-    from vitrine.web.processes import MakeApp, serve_with
+    from vitrine.web.processes import MakeApp
+    from vitrine.web.processes import serve as serve_on
 
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,20 +137,8 @@ def _run(
         output.show_json({"url": link, "by_link": access.by_link})
     else:
         _tell(link, access.by_link, bool(tls))
-    options = {
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "timeout_graceful_shutdown": 10,
-        "ssl_certfile": str(tls[0]) if tls else None,
-        "ssl_keyfile": str(tls[1]) if tls else None,
-    }
-    if workers > 1:
-        workspace.catalog.close()
-        serve_with(workers, MakeApp(workspace.folder, access), listener, options)
-        return
-    log_to_stderr()
-    uvicorn.Server(uvicorn.Config(create_app(workspace, access), **options)).run(sockets=[listener])
+    workspace.catalog.close()  # each process opens its own
+    serve_on(MakeApp(workspace.folder, access), listener, workers=workers, tls=tls)
 
 
 def _tell(link: str, by_link: bool, tls: bool) -> None:

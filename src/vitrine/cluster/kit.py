@@ -48,7 +48,7 @@ def pack(workspace: Workspace, model: "Model | None") -> Kit:
         # an OpenVINO IR is two files
         files |= {f"network/{one.name}": one.read_bytes() for one in (path, path.with_suffix(".bin")) if one.is_file()}
         settings["embedder"]["model"] = f"network/{path.name}"
-    return Kit(settings, files, model and model.model_id, workspace.embedding_id, _versions())
+    return Kit(settings, files, model.model_id if model else None, workspace.embedding_id, _versions())
 
 
 def unpack(kit: Kit, folder: Path) -> Workspace:

@@ -9,7 +9,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -117,7 +117,8 @@ class Attempts:
             moments = list(connection.scalars(recent.order_by(table.c.failed_at)))
         if len(moments) < self._most:
             return 0.0
-        return (moments[0].replace(tzinfo=UTC) + self._window - self._clock()).total_seconds()
+        oldest: datetime = moments[0]
+        return (oldest + self._window - self._clock()).total_seconds()
 
     def fail(self, key: str) -> None:
         """Note a failure, and forget those that no longer count."""

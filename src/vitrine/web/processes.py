@@ -1,11 +1,11 @@
-"""Several processes behind one address: each has the app and caches of its own, and the catalog has what they share."""
+"""The server's processes behind one address: each has the app and caches of its own, the catalog has what they share."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitrine.web.auth import Access
 from vitrine.web.guard import METERS_FOLDER, log_to_stderr
@@ -32,15 +32,29 @@ class MakeApp:
         return create_app(vitrine.open(self.folder), self.access)
 
 
-def serve_with(workers: int, make_app: MakeApp, listener: socket, options: dict[str, Any]) -> None:
-    """Serve on `listener` with so many processes until a signal ends it; one that dies is replaced.
+def serve(make_app: MakeApp, listener: socket, *, workers: int, tls: tuple[Path, Path] | None) -> None:
+    """Serve on `listener` until a signal ends it, with one process or several; of several, one that dies is replaced.
 
-    `options` are uvicorn's.
+    `tls` are certificate and key.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    config = uvicorn.Config(make_app, factory=True, workers=workers, timeout_worker_healthcheck=_PATIENCE, **options)
+    config = uvicorn.Config(
+        make_app,
+        factory=True,
+        workers=workers,
+        timeout_worker_healthcheck=_PATIENCE,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        ssl_certfile=str(tls[0]) if tls else None,
+        ssl_keyfile=str(tls[1]) if tls else None,
+    )
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+        return
     with TemporaryDirectory(prefix="vitrine-meters-") as folder:
         os.environ[METERS_FOLDER] = folder
         try:
