@@ -48,8 +48,8 @@ BATCH = 32
 
 
 def make(folder: Path, photos: int, weights: Path | None) -> None:
-    """A workspace with 13 heads learnt from 400 drawn products, and `photos` more products with a photo of 640 pixels."""
-    draw_catalog(folder / "learn", products=400, seed=1, size=256, faults=False)
+    """A workspace with 13 heads learnt from 300 drawn products, and `photos` more products with a photo of 640 pixels."""
+    draw_catalog(folder / "learn", products=300, seed=1, size=192, faults=False)
     draw_catalog(folder / "new", products=photos, seed=2, size=640, faults=False)
     embedder = {**propose_network(weights), "color_shape": False} if weights else {}
     taxonomy = (folder / "learn" / "taxonomy.toml").read_text(encoding="utf-8")
@@ -287,6 +287,7 @@ def one_killed(folder: Path, engine: str, photos: int, piece: int, workers: int)
     import psutil
 
     killed: list[int] = []
+    forget(open_workspace(folder / "w"))
     home = folder / "w" / ".vitrine"
 
     def killer() -> None:
@@ -314,11 +315,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--keep", type=Path, help="a folder for what is drawn and learnt, made where it is not there")
     parser.add_argument("--engines", nargs="*", default=list(ENGINES))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        make(Path(name), arguments.photos, arguments.weights)
-        {"engines": engines, "kill": kill, "scale": scale}[arguments.study](arguments, Path(name))
+        folder = arguments.keep or Path(name)
+        if not (folder / "w").exists():
+            make(folder, arguments.photos, arguments.weights)
+        {"engines": engines, "kill": kill, "scale": scale}[arguments.study](arguments, folder)
 
 
 if __name__ == "__main__":

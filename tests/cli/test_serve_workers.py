@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from vitrine.backup import backup, restore
-from vitrine.learn.promote import promote
+from vitrine.learn.promote import Comparison, promote
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.web.people import add_person
@@ -116,7 +116,8 @@ def test_two_processes_are_one_desk(server: Server) -> None:
     second = {**record, "model_id": "md-second"}
     shutil.copytree(folder / ".vitrine/models" / record["model_id"], folder / ".vitrine/models/md-second")
     catalog.add(schema.models, [second])
-    promote(other.catalog, "md-second", None)
+    better = Comparison("md-second", record["model_id"], n=100, gain=0.1, interval=(0.05, 0.15), drops=())
+    promote(other.catalog, "md-second", better)
     for _ in range(12):
         assert json.loads(server.get("/api/v1/models").body)["champion"] == "md-second"
 

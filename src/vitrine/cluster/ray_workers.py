@@ -94,8 +94,7 @@ class RayWorkers:
                 min_size=1, max_size=workers, initial_size=workers, max_tasks_in_flight_per_actor=_MEANWHILE
             ),
             num_cpus=self._settings.cores,
-            max_restarts=-1,
-            max_task_retries=_DEATHS,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _DEATHS},
         )
         try:
             for row in data.iter_rows():
