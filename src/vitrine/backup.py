@@ -35,7 +35,7 @@ from vitrine.workspace import Workspace
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
-_LEFT_OUT = ("sessions", "leases", "places", "claims")
+_LEFT_OUT = ("sessions", "leases", "places", "claims", "failed_attempts")
 _FOLDERS = ("models", "networks", "datasets", "evaluations", "mlflow")
 _TRACKING = ".vitrine/mlflow.sqlite"
 _LOOKED_FOR = 200

@@ -2,8 +2,9 @@
 
 The history is one run over all products, and what came in the last minute another one on the same road over those that
 have no answer of this model for the photos they have now. A run is named by what goes in (model and products with their
-photos), its parts are written one by one and whole, and the catalog is filled in one transaction at the end. So a run that
-was killed continues, and running twice changes nothing.
+photos), its pieces are written one by one and whole, and the catalog is filled in one transaction at the end. So a run that
+was killed continues, and running twice changes nothing. Who writes the pieces, this process or workers on many machines,
+is chosen by an engine; all of them call `write_piece`.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -20,18 +21,17 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, StorageError
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
 from vitrine.records import Answered, Prediction, check_table, now, schema
 from vitrine.stores import schema as tables
 from vitrine.stores.catalog import Catalog
-from vitrine.stores.whole import whole
+from vitrine.stores.objects import Objects
 
 PUBLISHED = "published"
 TO_REVIEW = "to_review"
-_PRODUCTS_PER_PART = 4_096
 _ALTERNATIVES = 3
 _LOOKED_UP = 5_000  # products looked up by key; the answers of more are read as a whole
 _DONE = "_SUCCESS"
@@ -58,13 +58,47 @@ class ClassifyReport:
     output: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all pieces of a run have in common; `place` is the folder or prefix of its files."""
+
+    run_id: str
+    place: str
+    stopped: tuple[str, ...]
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some products of a run with their photos (sku → photo_ids): what is decided at a time and written as one file."""
+
+    number: int
+    photos_of: dict[str, list[str]]
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"part-{self.number:05d}.parquet"
+
+    @property
+    def photo_ids(self) -> list[str]:
+        """The photos of all its products."""
+        return [photo_id for photo_ids in self.photos_of.values() for photo_id in photo_ids]
+
+
+Embed = Callable[[Sequence[str]], PhotoVectors]
+# writes these pieces of the run and yields each that is there
+WritePieces = Callable[[Run, Sequence[Piece]], Iterator[Piece]]
+
+
 def classify(
     model: Model,
     photos_of: dict[str, list[str]],
-    embed: Callable[[Sequence[str]], PhotoVectors],
+    write_pieces: WritePieces,
     *,
     catalog: Catalog,
-    folder: Path,
+    runs: str,
+    products_a_piece: int,
     stopped: Collection[str] = (),
     only_due: bool = False,
     on_progress: Progress = lambda done, total: None,
@@ -74,8 +108,9 @@ def classify(
     With `only_due` those alone that have no answer of this model for these photos. Of the attributes that an audit has
     `stopped` nothing is published.
 
-    `embed(photo_ids)` makes sure that the photos have vectors and gives them. Raises InputError when there is nothing to
-    classify, StorageError when a disk is full; what was finished stays and the same call continues.
+    The run's files lie in a folder of its own under `runs`, a folder or an object store's URL. Raises InputError when
+    there is nothing to classify, StorageError when a disk is full or a store lost; what was finished stays and the same
+    call continues.
     """
     if not photos_of:
         raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
@@ -86,35 +121,48 @@ def classify(
     skus = sorted(due if only_due else photos_of)
     if not skus:
         return ClassifyReport(None, model.model_id, known, 0, 0, 0, 0, 0, 0.0, None)
-    run_id = _run_id(skus, basis)
-    output = folder / run_id
-    if not (output / _DONE).exists():
-
-        def decide(some: Sequence[str], vectors: NDArray[np.float32]) -> pa.Table:
-            return withhold(decide_products(model, some, vectors, run_id=run_id), stopped)
-
-        _write_parts(decide, skus, photos_of, embed, output, on_progress)
-        (output / _DONE).touch()
+    run_id = _run_id(skus, basis, products_a_piece)
+    output = Objects(f"{runs}/{run_id}")
+    if not output.has(_DONE):
+        run = Run(run_id, output.url, tuple(sorted(stopped)), now())
+        _write_missing(run, _pieces(skus, photos_of, products_a_piece), write_pieces, output, on_progress)
+        output.put(_DONE, b"")  # written last: its presence means that all pieces are there
     if due:
         _load(output, [Answered(sku, basis[sku], run_id) for sku in skus], catalog)
     seconds = time.perf_counter() - started
-    parts = [pq.ParquetFile(path).read(columns=["decision"]).column("decision") for path in _parts(output)]
-    decided = sum(len(part) for part in parts)
-    published = sum(pc.sum(pc.equal(part, PUBLISHED)).as_py() for part in parts)
+    decisions = [piece.column("decision") for piece in _read_pieces(output, ["decision"])]
+    predictions = sum(len(piece) for piece in decisions)
+    published = sum(pc.sum(pc.equal(piece, PUBLISHED)).as_py() for piece in decisions)
     photos = sum(len(photos_of[sku]) for sku in skus)
     return ClassifyReport(
-        run_id, model.model_id, known, len(skus), photos, decided, published, decided - published,
-        photos / seconds, str(output),
+        run_id, model.model_id, known, len(skus), photos, predictions, published, predictions - published,
+        photos / seconds, output.url,
     )  # fmt: skip
 
 
-def decide_products(model: Model, skus: Sequence[str], vectors: NDArray[np.float32], *, run_id: str) -> pa.Table:
+def write_piece(piece: Piece, run: Run, model: Model, embed: Embed) -> None:
+    """Photos to rows: decide the products of a piece and keep the answers as one file of the run.
+
+    `embed(photo_ids)` makes sure that the photos have vectors and gives them. Whoever calls this for the same piece and run,
+    once or twice, here or on another machine, writes the same bytes to the same name.
+    """
+    vectors = fuse(list(piece.photos_of.values()), embed(piece.photo_ids))
+    answers = decide_products(model, list(piece.photos_of), vectors, run_id=run.run_id, moment=run.begun_at)
+    answers = withhold(answers, run.stopped)
+    written = pa.BufferOutputStream()
+    pq.write_table(answers, written, write_page_checksum=True)
+    Objects(run.place).put(piece.name, written.getvalue().to_pybytes())
+
+
+def decide_products(
+    model: Model, skus: Sequence[str], vectors: NDArray[np.float32], *, run_id: str, moment: datetime
+) -> pa.Table:
     """The final answers for n products from their fused vectors (n, dim): one row per product and attribute.
 
     The table has the schema of `vitrine.records.Prediction`.
     """
     decided = model.predictor.decide(vectors)
-    tables = [_decide_attribute(model, name, one, skus, run_id) for name, one in decided.items()]
+    tables = [_decide_attribute(model, name, one, skus, run_id, moment) for name, one in decided.items()]
     return pa.concat_tables(tables)
 
 
@@ -125,7 +173,9 @@ def withhold(answers: pa.Table, stopped: Collection[str]) -> pa.Table:
     return answers.set_column(answers.column_names.index("decision"), answers.schema.field("decision"), decision)
 
 
-def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str], run_id: str) -> pa.Table:
+def _decide_attribute(
+    model: Model, name: str, one: Decoded, skus: Sequence[str], run_id: str, moment: datetime
+) -> pa.Table:
     n = len(skus)
     known = model.predictor.grammar.values[name]
     given = np.array(known, dtype=object)[one.value_index]
@@ -140,7 +190,7 @@ def _decide_attribute(model: Model, name: str, one: Decoded, skus: Sequence[str]
         "head_id": [model.head_ids[name]] * n,
         "model_id": [model.model_id] * n,
         "run_id": [run_id] * n,
-        "predicted_at": [now()] * n,
+        "predicted_at": [moment] * n,
     }
     return pa.table(columns, schema=schema(Prediction))
 
@@ -175,43 +225,58 @@ def _due(catalog: Catalog, basis: Mapping[str, str]) -> list[str]:
     return [sku for sku, rests_on in basis.items() if answered.get(sku) != rests_on]
 
 
-def _run_id(skus: Sequence[str], basis: Mapping[str, str]) -> str:
-    digest = hashlib.sha256("\n".join(f"{sku}|{basis[sku]}" for sku in skus).encode())
+def _run_id(skus: Sequence[str], basis: Mapping[str, str], products_a_piece: int) -> str:
+    digest = hashlib.sha256(str(products_a_piece).encode())
+    for sku in skus:
+        digest.update(f"{sku}|{basis[sku]}\n".encode())
     return f"run-{digest.hexdigest()[:12]}"
 
 
-def _write_parts(
-    decide: Callable[[Sequence[str], NDArray[np.float32]], pa.Table],
-    skus: Sequence[str],
-    photos_of: dict[str, list[str]],
-    embed: Callable[[Sequence[str]], PhotoVectors],
-    output: Path,
-    on_progress: Progress,
+def _pieces(skus: Sequence[str], photos_of: dict[str, list[str]], products_a_piece: int) -> list[Piece]:
+    return [
+        Piece(number, {sku: photos_of[sku] for sku in skus[start : start + products_a_piece]})
+        for number, start in enumerate(range(0, len(skus), products_a_piece))
+    ]
+
+
+def _write_missing(
+    run: Run, pieces: Sequence[Piece], write_pieces: WritePieces, output: Objects, on_progress: Progress
 ) -> None:
-    for start in range(0, len(skus), _PRODUCTS_PER_PART):
-        part = skus[start : start + _PRODUCTS_PER_PART]
-        path = output / f"part-{start // _PRODUCTS_PER_PART:05d}.parquet"
-        if not path.exists():
-            photo_ids = [photo_id for sku in part for photo_id in photos_of[sku]]
-            vectors = fuse([photos_of[sku] for sku in part], embed(photo_ids))
-            with whole(path, hint="free some space and run vitrine classify again; it continues") as temporary:
-                pq.write_table(decide(part, vectors), temporary)
-        on_progress(start + len(part), len(skus))
+    there = set(output.names())
+    missing = [piece for piece in pieces if piece.name not in there]
+    total = sum(len(piece.photos_of) for piece in pieces)
+    done = total - sum(len(piece.photos_of) for piece in missing)
+    for piece in write_pieces(run, missing):
+        done += len(piece.photos_of)
+        on_progress(done, total)
+    lost = {piece.name for piece in pieces} - set(output.names())
+    if lost:
+        raise StorageError(
+            f"{len(lost)} of {len(pieces)} pieces were written but are not in {output.url}, the first is {min(lost)}",
+            hint="set runs under [storage] in vitrine.toml to a store that all machines reach",
+        )
 
 
-def _load(output: Path, answered: Sequence[Answered], catalog: Catalog) -> None:
+def _load(output: Objects, answered: Sequence[Answered], catalog: Catalog) -> None:
     """All predictions of the run in one transaction: readers see the run as a whole or not at all."""
     with catalog.transaction() as connection:
-        for batch in _batches(output):
-            catalog.put(tables.predictions, batch, connection=connection)
+        for piece in _read_pieces(output):
+            check_table(piece, Prediction, key=("sku", "attribute", "head_id"), where=output.url)
+            catalog.put(tables.predictions, piece.to_pylist(), connection=connection)
         catalog.put(tables.answered, answered, connection=connection)
 
 
-def _parts(output: Path) -> list[Path]:
-    return sorted(output.glob("part-*.parquet"))
-
-
-def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
-    for path in _parts(output):
-        part = pq.read_table(path)
-        yield check_table(part, Prediction, key=("sku", "attribute", "head_id"), where=str(path)).to_pylist()
+def _read_pieces(output: Objects, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The pieces of a run that is whole; one that was damaged since is taken away, so that the same run writes it again."""
+    for name in output.names():
+        if not name.startswith("part-"):
+            continue
+        source = pa.BufferReader(output.get(name))
+        try:
+            yield pq.read_table(source, columns=columns, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            output.remove(_DONE)
+            output.remove(name)
+            raise StorageError(
+                f"{output.url}/{name} is damaged: {error}", hint="vitrine classify again writes it anew"
+            ) from error

@@ -27,6 +27,8 @@ class StorageSettings(_Section):
     photos: str = Field(
         ".vitrine/photos", description="folder or fsspec URL for cleaned photos, e.g. s3://bucket/prefix"
     )
+    embeddings: str = Field(".vitrine/embeddings", description="folder or fsspec URL for the photos' vectors")
+    runs: str = Field(".vitrine/runs", description="folder or fsspec URL for what vitrine classify writes")
     tracking: str = Field("sqlite:///.vitrine/mlflow.sqlite", description="MLflow tracking and registry URI")
 
 
@@ -139,6 +141,16 @@ class SapSettings(_Section):
     retries: int = Field(5, ge=0, description="tries more after 429, 5xx or no answer, waiting longer each time")
 
 
+class ClusterSettings(_Section):
+    """Who embeds and classifies: this process, or workers on many machines (docs/guides/beyond-one-machine.md)."""
+
+    engine: Literal["local", "ray"] = Field("local", description="local: this process; ray: a Ray cluster (extra ray)")
+    address: str = Field("", description="Ray cluster to join, such as 10.0.0.5:6379; empty: one of this machine alone")
+    workers: int = Field(0, ge=0, description="worker processes; 0 = as many as the cluster has cores for")
+    cores: int = Field(1, ge=1, description="processor cores of a worker")
+    piece: int = Field(4096, ge=1, description="products that are decided at a time, and one file of a run")
+
+
 class Settings(BaseSettings):
     """The whole configuration, section by section."""
 
@@ -160,6 +172,7 @@ class Settings(BaseSettings):
     receive: ReceiveSettings = ReceiveSettings()
     export: ExportSettings = ExportSettings()
     sap: SapSettings = SapSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -251,6 +264,7 @@ def sections() -> list[tuple[str, type[_Section]]]:
         ("receive", ReceiveSettings),
         ("export", ExportSettings),
         ("sap", SapSettings),
+        ("cluster", ClusterSettings),
     ]
 
 

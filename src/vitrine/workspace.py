@@ -8,8 +8,8 @@ vitrine.errors.NotFound: /no/such/workspace is no Vitrine workspace: it has no v
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,14 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from vitrine import classify, config, taxonomy
+from vitrine.classify import Piece, Run, write_piece
 from vitrine.desk import audit, draw, sample
 from vitrine.desk.fill import ask_about, fill
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.embed.build import build
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings, embed_missing
+from vitrine.engine import LOCAL, open_engine
 from vitrine.errors import InputError, NotFound, StorageError
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
@@ -63,6 +65,7 @@ Progress = Callable[[int, int], None]
 
 _PHOTOS_COMPARED_AT_ONCE = 4_096
 _SAMPLED = 5_000
+_FETCHES = 16  # photos on their way from an object store, which answers late but many
 
 
 def _silent(done: int, total: int) -> None:
@@ -104,8 +107,7 @@ class Workspace:
     @cached_property
     def photos(self) -> Blobs:
         """The cleaned photos."""
-        url = self.settings.storage.photos
-        return Blobs(url if "://" in url else str(self.folder / url))
+        return Blobs(self.place(self.settings.storage.photos))
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -115,7 +117,13 @@ class Workspace:
     @cached_property
     def embeddings(self) -> Embeddings:
         """The vectors kept so far, of this embedder on photos cleaned as now."""
-        return Embeddings(self.data / "embeddings", self.embedding_id, self.embedder.dim)
+        return self.open_embeddings()
+
+    def open_embeddings(self, looking_at: Sequence[str] | None = None) -> Embeddings:
+        """The store of vectors, or of all its files those that are named (see `Embeddings.look_at`)."""
+        place = self.place(self.settings.storage.embeddings)
+        cache = self.data / "cache"
+        return Embeddings(place, self.embedding_id, self.embedder.dim, cache=cache, looking_at=looking_at)
 
     @cached_property
     def embedding_id(self) -> str:
@@ -133,6 +141,10 @@ class Workspace:
     def data(self) -> Path:
         """Where Vitrine keeps its files; nothing in it is meant to be edited."""
         return self.folder / ".vitrine"
+
+    def place(self, url: str) -> str:
+        """A folder or URL of the settings; relative folders are inside the workspace."""
+        return url if "://" in url else str(self.folder / url)
 
     # photos and vectors
 
@@ -185,9 +197,23 @@ class Workspace:
         return np.asarray(read_photo(cleaned, at_least=self.embedder.side).image)
 
     def embed(self, photo_ids: Sequence[str], *, on_progress: Progress = _silent) -> Embeddings:
-        """Make sure that these photos have vectors; those that have are not computed again."""
+        """Make sure that these photos have vectors; those that have are not computed again.
+
+        Where the settings name a cluster, it embeds what is too much for one worker.
+        """
         missing = self.embeddings.missing(photo_ids)
-        report = embed_missing(missing, self._pixels_to_embed, self.embedder, self.embeddings, on_progress=on_progress)
+        if len(missing) > self.settings.cluster.piece and (engine := self.settings.cluster.engine) != LOCAL:
+            with open_engine(engine, self, None) as workers:
+                workers.embed(missing, on_progress)
+            missing = self.embeddings.missing(missing)
+        report = embed_missing(
+            missing,
+            self._pixels_to_embed,
+            self.embedder,
+            self.embeddings,
+            threads=_FETCHES if self.photos.remote else None,
+            on_progress=on_progress,
+        )
         if report.failed:
             photo_id, reason = report.failed[0]
             raise StorageError(
@@ -284,11 +310,12 @@ class Workspace:
     # answers
 
     def classify(
-        self, skus: Sequence[str] | None = None, *, on_progress: Progress = _silent
+        self, skus: Sequence[str] | None = None, *, engine: str | None = None, on_progress: Progress = _silent
     ) -> classify.ClassifyReport:
         """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people.
 
         With `skus`, for those of them that lack an answer: the cost is theirs, and their questions join those there are.
+        `engine` says who does it (see `vitrine.engine`), None as the settings say.
         """
         model = self._champion
         links = sa.select(schema.product_photos)
@@ -297,9 +324,10 @@ class Workspace:
         report = classify.classify(
             model,
             photos_to_fuse(self.catalog.read(links)),
-            self.embed,
+            partial(self._write_pieces, model, engine or self.settings.cluster.engine),
             catalog=self.catalog,
-            folder=self.data / "runs",
+            runs=self.place(self.settings.storage.runs),
+            products_a_piece=self.settings.cluster.piece,
             stopped=audit.stopped(self.catalog),
             only_due=skus is not None,
             on_progress=on_progress,
@@ -310,6 +338,16 @@ class Workspace:
         else:
             ask_about(self.catalog, self.taxonomy, skus)
         return report
+
+    def _write_pieces(self, model: models.Model, engine: str, run: Run, pieces: Sequence[Piece]) -> Iterator[Piece]:
+        """By workers where there is more than one piece to share among them, else by this process."""
+        if engine != LOCAL and len(pieces) > 1:
+            with open_engine(engine, self, model) as workers:
+                yield from workers.write_pieces(run, pieces)
+            return
+        for piece in pieces:
+            write_piece(piece, run, model, self.embed)
+            yield piece
 
     def ask(self) -> int:
         """Draw audits and the sample that are due and fill the queue anew; returns how many questions are open."""
@@ -405,7 +443,7 @@ class Workspace:
     def classify_photo(self, data: bytes) -> list[dict[str, Any]]:
         """Attributes of one new photo from its bytes, without keeping it. Raises UnreadablePhoto."""
         photo, vectors = self.look_at(data)
-        answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo")
+        answers = classify.decide_products(self._champion, [photo.photo_id], vectors, run_id="one-photo", moment=now())
         answers = classify.withhold(answers, audit.stopped(self.catalog))
         rows = answers.select(["attribute", "value", "confidence", "decision", "alternatives", "head_id"]).to_pylist()
         return [{**row, "alternatives": json.loads(row["alternatives"])} for row in rows]

@@ -12,6 +12,7 @@ from visitors import PAGE, ROLES, Visitor, visitor
 
 from vitrine.records import now
 from vitrine.stores import schema
+from vitrine.stores.catalog import Catalog
 from vitrine.web.app import create_app
 from vitrine.web.auth import Access, Attempts
 from vitrine.web.people import (
@@ -209,17 +210,22 @@ def test_guessing_a_password_is_slowed_down(nobody: TestClient) -> None:
     assert nobody.post("/login", data={**right, "name": "viewer"}).status_code == 303, "others may come in"
 
 
-def test_attempts_are_forgotten_after_the_window_and_memory_is_bounded() -> None:
-    moment = [0.0]
-    attempts = Attempts(2, 60, clock=lambda: moment[0])
-    attempts.fail("a")
-    attempts.fail("a")
-    assert attempts.wait("a") == 60
-    moment[0] = 61
-    assert attempts.wait("a") == 0
-    for i in range(20_000):
-        attempts.fail(str(i))
-    assert len(attempts._failed) <= 10_000
+def test_attempts_count_in_all_processes_and_are_forgotten_after_the_window(catalog_url: str) -> None:
+    moment = [now()]
+    minute = timedelta(minutes=1)
+    here, there = (Attempts(Catalog(catalog_url), "name", 2, minute, clock=lambda: moment[0]) for _ in range(2))
+    here.fail("a")
+    there.fail("a")
+    assert here.wait("a") == there.wait("a") == 60
+    assert here.wait("b") == 0
+    there.forget("a")
+    assert here.wait("a") == 0
+    here.fail("a")
+    here.fail("a")
+    moment[0] += timedelta(seconds=61)
+    assert there.wait("a") == 0
+    here.fail("b")
+    assert Catalog(catalog_url).count(schema.failed_attempts) == 1, "what no longer counts is not kept"
 
 
 def test_an_expired_session_is_over(app: FastAPI, viewer: Visitor) -> None:

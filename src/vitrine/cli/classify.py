@@ -2,21 +2,37 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 
 
-def classify(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+def classify(
+    workspace: Folder = Path("."),
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            help="Who does it: local (this process) or ray (a cluster); by default as [cluster] says.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Decide every product with the champion and publish what its certificates allow.
 
     Writes a Parquet data set and the catalog. Interrupted, it continues; run twice, it changes nothing.
     """
     import vitrine
+    from vitrine.engine import check_known
 
+    if engine is not None:
+        check_known(engine)
     opened = vitrine.open(workspace)
     with output.progress("classify") as update:
-        report = opened.classify(on_progress=update)
+        report = opened.classify(engine=engine, on_progress=update)
     if as_json:
         output.show_json(asdict(report))
         return

@@ -23,6 +23,9 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8300,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Processes that answer; each takes memory of its own.")
+    ] = 1,
     tls_cert: Annotated[
         Path | None,
         typer.Option("--tls-cert", help="Certificate (PEM), to serve over TLS; the phone's live camera needs it."),
@@ -41,7 +44,7 @@ def serve(
     access = how_people_come_in(opened, host, port)
     fill_queue_once(opened)
     opened.catalog.note_sizes()
-    _run(opened, access, host, port, tls, as_json)
+    _run(opened, access, host, port, workers, tls, as_json)
 
 
 def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access":
@@ -105,15 +108,19 @@ def _no_password() -> str:
 
 
 def _run(
-    workspace: "Workspace", access: "Access", host: str, port: int, tls: tuple[Path, Path] | None, as_json: bool
+    workspace: "Workspace",
+    access: "Access",
+    host: str,
+    port: int,
+    workers: int,
+    tls: tuple[Path, Path] | None,
+    as_json: bool,
 ) -> None:
     import socket
 
-    import uvicorn
-
     from vitrine.errors import MissingPart
-    from vitrine.web.app import create_app
-    from vitrine.web.guard import log_to_stderr
+    from vitrine.web.processes import MakeApp
+    from vitrine.web.processes import serve as serve_on
 
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -125,25 +132,14 @@ def _run(
             f"{host}:{port} cannot be listened on: {error.strerror}", hint="choose another with --port"
         ) from error
     taken = listener.getsockname()[1]
-    app = create_app(workspace, access)
-    app.state.counted.begin()
     shown = f"[{host}]" if ":" in host else host
     link = f"{'https' if tls else 'http'}://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
     if as_json:
         output.show_json({"url": link, "by_link": access.by_link})
     else:
         _tell(link, access.by_link, bool(tls))
-    log_to_stderr()
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        ssl_certfile=str(tls[0]) if tls else None,
-        ssl_keyfile=str(tls[1]) if tls else None,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    workspace.catalog.close()  # each process opens its own
+    serve_on(MakeApp(workspace.folder, access), listener, workers=workers, tls=tls)
 
 
 def _tell(link: str, by_link: bool, tls: bool) -> None:

@@ -1,29 +1,33 @@
 """Vectors kept per photo and embedder, so that none is computed twice and none is read by a stranger."""
 
-import hashlib
 import logging
 import os
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import RLock
+from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from vitrine.embed.embedder import Embedder
-from vitrine.errors import InputError, NotFound, Refused, StorageError, VitrineError
+from vitrine.embed.vector_file import DAMAGE, Vectors, encode, file_name, read_ids, read_rows
+from vitrine.errors import InputError, NotFound, StorageError, VitrineError
+from vitrine.stores.objects import Objects
 
 logger = logging.getLogger(__name__)
 
-Vectors = NDArray[np.float32]
+PHOTOS_A_FILE = 256
 
 _AGAIN = "run the same command again: what is missing is embedded anew"
+_FETCHES = 16  # at a time from an object store, which answers late but many
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +39,45 @@ class EmbedReport:
 
 
 class Embeddings:
-    """A folder of Arrow files, one a batch, under `folder/embedder_id/`: photo_id → vector.
+    """Arrow files (see `vector_file`), one a batch, under `place/embedder_id/`: photo_id → vector.
 
-    Files only come, whole: each is written aside, synced and renamed. A file that is damaged or belongs to
-    another embedder is moved to `quarantine/` and listed in `quarantined`; its photos count as missing.
-    Vectors stay on disk and are mapped only while they are copied, so memory holds an index, not the vectors.
+    `place` is a folder or an object store's URL; of a store's files copies lie in `cache`. Files only come, whole. A
+    file that is damaged or belongs to another embedder is moved to `quarantine/` and listed in `quarantined`; its photos
+    count as missing. Vectors stay on disk and are mapped only while they are copied, so memory holds an index, not the vectors.
     """
 
-    def __init__(self, folder: Path, embedder_id: str, dim: int) -> None:
-        self.folder = folder / embedder_id
+    def __init__(
+        self,
+        place: Path | str,
+        embedder_id: str,
+        dim: int,
+        *,
+        cache: Path | None = None,
+        looking_at: Iterable[str] | None = None,
+    ) -> None:
+        """Open what there is, or of all files only those that are named in `looking_at` (see `look_at`)."""
+        self._files = Objects(f"{place}/{embedder_id}", cache=cache and cache / embedder_id, synced=True)
         self.embedder_id = embedder_id
         self.dim = dim
-        self.quarantined: list[tuple[Path, str]] = []
+        self.quarantined: list[tuple[str, str]] = []
         self._lock = RLock()
-        self._parts: list[Path] = []
+        self._looking_at = None if looking_at is None else set(looking_at)
+        self._start_over()
+        if not self._files.remote:
+            folder = Path(place) / embedder_id
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    f"{folder} cannot be written: {error.strerror or error}", hint="check free space and permissions"
+                ) from error
+        self._read_new_parts()
+
+    def _start_over(self) -> None:
+        self._parts: list[str] = []
         self._known: set[str] = set()
         self._verified: set[int] = set()
         self._places: dict[str, tuple[int, int]] = {}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _storage_error(self.folder, error) from error
-        self._read_new_parts()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -64,11 +85,36 @@ class Embeddings:
     def __contains__(self, photo_id: object) -> bool:
         return photo_id in self._places
 
+    def look_at(self, names: Iterable[str]) -> None:
+        """From now on know these files alone: of many workers none needs an index of all photos.
+
+        Of the photos that they lack, batches are found again by their file's name; copies of other files are dropped.
+        """
+        with self._lock:
+            for name in self._parts:
+                self._files.forget(name)
+            self._start_over()
+            self._looking_at = set(names)
+            self._read_new_parts()
+
+    def files_of(self, photo_ids: Iterable[str]) -> list[str]:
+        """The names of the files that hold these photos' vectors, as far as they have any."""
+        with self._lock:
+            numbers = {self._places[photo_id][0] for photo_id in photo_ids if photo_id in self._places}
+            return [self._parts[number] for number in sorted(numbers)]
+
     def missing(self, photo_ids: Iterable[str]) -> list[str]:
         """Those of `photo_ids` that have no vector yet, each once, in the order given."""
         with self._lock:
             self._read_new_parts()
-            return [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id not in self._places]
+            missing = self._without_place(photo_ids)
+            if self._looking_at is None or not missing:
+                return missing
+            batches = [missing[start : start + PHOTOS_A_FILE] for start in range(0, len(missing), PHOTOS_A_FILE)]
+            names = [name for name in map(file_name, batches) if self._files.has(name)]
+            self._looking_at.update(names)
+            self._read_new_parts()
+            return self._without_place(missing)
 
     def add(self, photo_ids: Sequence[str], vectors: Vectors) -> None:
         """Keep `vectors` (n, dim), row i for photo i, as one file; photos that have a vector are skipped.
@@ -82,16 +128,17 @@ class Embeddings:
             if not rows:
                 return
             values = np.ascontiguousarray(vectors[list(rows.values())], np.float32)
-            path = _write_part(self.folder, self.embedder_id, list(rows), values)
-            if path.name not in self._known:
-                self._enter(path, list(rows), verified=True)
+            name = file_name(list(rows))
+            self._files.put(name, encode(self.embedder_id, list(rows), values))
+            if name not in self._known:
+                self._enter(name, list(rows), verified=True)
 
     def take(self, photo_ids: Sequence[str]) -> Vectors:
         """Vectors (n, dim), row i for photo i. NotFound says how many have none and names the first."""
         with self._lock:
             if any(photo_id not in self._places for photo_id in photo_ids):
                 self._read_new_parts()
-            lost = [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id not in self._places]
+            lost = self._without_place(photo_ids)
             if lost:
                 raise NotFound(
                     f"{len(lost)} photos have no vector of {self.embedder_id}, the first is {lost[0]}",
@@ -103,6 +150,9 @@ class Embeddings:
                 here = np.flatnonzero(places[:, 0] == number)
                 vectors[here] = self._rows(int(number), places[here, 1])
             return vectors
+
+    def _without_place(self, photo_ids: Iterable[str]) -> list[str]:
+        return [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id not in self._places]
 
     def _check(self, photo_ids: Sequence[str], vectors: Vectors) -> None:
         if vectors.shape != (len(photo_ids), self.dim):
@@ -118,22 +168,38 @@ class Embeddings:
             )
 
     def _read_new_parts(self) -> None:
-        for path in sorted(self.folder.glob("part-*.arrow")):
-            if path.name in self._known:
-                continue
-            try:
-                photo_ids = _read_ids(path, self.embedder_id, self.dim)
-            except FileNotFoundError:
-                continue  # another process has just put it into quarantine
-            except (pa.ArrowException, OSError, ValueError, KeyError, Refused) as error:
-                self._set_aside(path, str(error).splitlines()[0])
-                continue
-            self._enter(path, photo_ids, verified=False)
+        there = self._files.names() if self._looking_at is None else sorted(self._looking_at)
+        new = [name for name in there if name.startswith("part-") and name not in self._known]
+        if not new:
+            return
+        with ThreadPoolExecutor(_FETCHES if self._files.remote else 1) as fetchers:
+            for name, photo_ids in zip(new, fetchers.map(self._ids, new), strict=True):
+                if photo_ids is not None:
+                    self._enter(name, photo_ids, verified=False)
 
-    def _enter(self, path: Path, photo_ids: Sequence[str], *, verified: bool) -> None:
+    def _ids(self, name: str) -> list[str] | None:
+        """The photos of one file; None where it is gone or damaged."""
+        try:
+            return self._read(name, lambda path: read_ids(path, self.embedder_id, self.dim))
+        except (FileNotFoundError, NotFound):
+            return None  # another process has just put it into quarantine
+        except DAMAGE as error:
+            self._set_aside(name, str(error).splitlines()[0])
+            return None
+
+    def _read(self, name: str, read: Callable[[Path], Read]) -> Read:
+        """What `read` makes of a file; where a copy is damaged, of the file itself."""
+        try:
+            return read(self._files.on_disk(name))
+        except DAMAGE:
+            if not self._files.forget(name):
+                raise
+            return read(self._files.on_disk(name))
+
+    def _enter(self, name: str, photo_ids: Sequence[str], *, verified: bool) -> None:
         number = len(self._parts)
-        self._parts.append(path)
-        self._known.add(path.name)
+        self._parts.append(name)
+        self._known.add(name)
         if verified:
             self._verified.add(number)
         for row, photo_id in enumerate(photo_ids):
@@ -142,34 +208,24 @@ class Embeddings:
 
     def _rows(self, number: int, rows: NDArray[np.intp]) -> Vectors:
         """Copies of `rows` of one file, whose checksum is looked at the first time."""
-        path = self._parts[number]
+        name, verified = self._parts[number], number in self._verified
         try:
-            with pa.memory_map(str(path)) as source:
-                table = _whole_table(source)
-                values = _vectors_of(table, self.dim)
-                if number not in self._verified and zlib.crc32(values.tobytes()) != int(
-                    table.schema.metadata[b"vectors_crc32"]
-                ):
-                    raise ValueError("the vectors do not match their checksum")
-                self._verified.add(number)
-                taken = values[rows]
-                del values, table
-                return taken
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-            self._set_aside(path, str(error))
+            taken = self._read(name, lambda path: read_rows(path, self.dim, rows, verified=verified))
+        except DAMAGE as error:
+            self._set_aside(name, str(error))
             self._places = {key: place for key, place in self._places.items() if place[0] != number}
-            raise StorageError(f"{path} is damaged ({error}); it was moved to quarantine", hint=_AGAIN) from error
+            raise StorageError(
+                f"{self._files.url}/{name} is damaged ({error}); it was moved to quarantine", hint=_AGAIN
+            ) from error
+        self._verified.add(number)
+        return taken
 
-    def _set_aside(self, path: Path, reason: str) -> None:
-        logger.warning("%s is not used and moved to quarantine: %s", path, reason)
-        self._known.add(path.name)
-        try:
-            (self.folder / "quarantine").mkdir(exist_ok=True)
-            os.replace(path, self.folder / "quarantine" / path.name)
-        except OSError as error:
-            raise _storage_error(path, error) from error
-        self.quarantined.append((path, reason))
-        self._known.discard(path.name)
+    def _set_aside(self, name: str, reason: str) -> None:
+        logger.warning("%s/%s is not used and moved to quarantine: %s", self._files.url, name, reason)
+        with suppress(NotFound):  # another process was faster
+            self._files.move(name, f"quarantine/{name}")
+        self.quarantined.append((name, reason))
+        self._known.discard(name)
 
 
 def embed_missing(
@@ -178,35 +234,39 @@ def embed_missing(
     embedder: Embedder,
     store: Embeddings,
     *,
-    chunk: int = 256,
+    chunk: int = PHOTOS_A_FILE,
+    threads: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EmbedReport:
     """Embed the photos that `store` lacks, `chunk` photos a file: a kill loses at most one chunk.
 
-    `load(photo_id)` gives RGB pixels and is called from other threads, ahead of the embedder. A photo that it
-    cannot read is reported, the rest goes on. `on_progress(done, total)` counts every photo asked for.
+    `load(photo_id)` gives RGB pixels and is called from `threads` other threads (None: one a core), ahead of the
+    embedder. A photo that it cannot read is reported, the rest goes on; where the store itself fails, StorageError.
+    `on_progress(done, total)` counts every photo asked for.
     """
     missing = store.missing(photo_ids)
     failed: list[tuple[str, str]] = []
     done = 0
-    workers = max(1, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as decoders:
-        loading = _ahead(missing, load, decoders, window=2 * _BATCH)
-        for start in range(0, len(missing), chunk):
-            kept: list[str] = []
-            vectors: list[Vectors] = []
-            wanted = min(chunk, len(missing) - start)
-            while wanted:
-                batch = list(islice(loading, min(_BATCH, wanted)))
-                wanted -= len(batch)
-                pictures = _loaded(batch, failed)
-                if pictures:
-                    vectors.append(embedder.embed([pixels for _, pixels in pictures]))
-                    kept += [photo_id for photo_id, _ in pictures]
-                done += len(batch)
-                on_progress(done, len(missing))
-            if kept:
-                store.add(kept, np.concatenate(vectors))
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as decoders:
+        try:
+            loading = _ahead(missing, load, decoders, window=2 * _BATCH)
+            for start in range(0, len(missing), chunk):
+                kept: list[str] = []
+                vectors: list[Vectors] = []
+                wanted = min(chunk, len(missing) - start)
+                while wanted:
+                    batch = list(islice(loading, min(_BATCH, wanted)))
+                    wanted -= len(batch)
+                    pictures = _loaded(batch, failed)
+                    if pictures:
+                        vectors.append(embedder.embed([pixels for _, pixels in pictures]))
+                        kept += [photo_id for photo_id, _ in pictures]
+                    done += len(batch)
+                    on_progress(done, len(missing))
+                if kept:
+                    store.add(kept, np.concatenate(vectors))
+        finally:
+            decoders.shutdown(cancel_futures=True)  # a lost store is not asked for photos that nobody waits for
     return EmbedReport(done - len(failed), failed)
 
 
@@ -237,76 +297,8 @@ def _loaded(batch: Sequence[_Loading], failed: list[tuple[str, str]]) -> list[tu
     for photo_id, loading in batch:
         try:
             pictures.append((photo_id, loading.result()))
+        except StorageError:
+            raise  # all others would fail as well
         except (VitrineError, OSError) as error:
             failed.append((photo_id, str(error)))
     return pictures
-
-
-def _write_part(folder: Path, embedder_id: str, photo_ids: Sequence[str], values: Vectors) -> Path:
-    dim = values.shape[1]
-    metadata = {
-        "embedder_id": embedder_id,
-        "dim": str(dim),
-        "vectors_crc32": str(zlib.crc32(values.tobytes())),
-    }
-    metadata["ids_crc32"] = str(zlib.crc32("\n".join(photo_ids).encode()))
-    column = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), dim)
-    schema = pa.schema([("photo_id", pa.string()), ("vector", column.type)], metadata=metadata)
-    # named by its photos: the same batch written twice is one file
-    name = f"part-{hashlib.sha256(chr(10).join(photo_ids).encode()).hexdigest()[:24]}.arrow"
-    written = folder / f".{name}.{os.getpid()}.tmp"
-    try:
-        with open(written, "wb") as file:
-            with pa.ipc.new_file(file, schema) as writer:
-                writer.write_table(pa.table([pa.array(photo_ids, pa.string()), column], schema=schema))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(written, folder / name)
-        _sync_folder(folder)
-    except OSError as error:
-        written.unlink(missing_ok=True)
-        raise _storage_error(folder / name, error) from error
-    return folder / name
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read_ids(path: Path, embedder_id: str, dim: int) -> list[str]:
-    """The photo_ids of one file; an error of many kinds when it is damaged, Refused when it is another's."""
-    with pa.memory_map(str(path)) as source:
-        table = _whole_table(source)
-        metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        if metadata["embedder_id"] != embedder_id or int(metadata["dim"]) != dim:
-            raise Refused(
-                f"it holds {metadata['dim']} columns of {metadata['embedder_id']}, not {dim} of {embedder_id}"
-            )
-        photo_ids: list[str] = table.column("photo_id").to_pylist()
-        if zlib.crc32("\n".join(photo_ids).encode()) != int(metadata["ids_crc32"]):
-            raise ValueError("the photo ids do not match their checksum")
-        if _vectors_of(table, dim).shape[0] != len(photo_ids):
-            raise ValueError("the number of vectors is not the number of photos")
-        return photo_ids
-
-
-def _whole_table(source: pa.NativeFile) -> pa.Table:
-    table = pa.ipc.open_file(source).read_all()
-    # Arrow trusts offsets: without this look at them, one flipped bit ends the process with a bus error
-    table.validate(full=True)
-    return table
-
-
-def _vectors_of(table: pa.Table, dim: int) -> Vectors:
-    column = table.column("vector").combine_chunks()
-    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    values = np.asarray(array.flatten().to_numpy(zero_copy_only=True), np.float32)
-    return values.reshape(-1, dim)
-
-
-def _storage_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"{path} cannot be written: {error.strerror or error}", hint="check free space and permissions")

@@ -1,27 +1,9 @@
 """Blobs: cleaned photos by key, in a folder or an object store behind any fsspec URL."""
 
-from pathlib import Path
-from typing import Any
+from vitrine.errors import NotFound
+from vitrine.stores.objects import Objects, open_filesystem
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
-from vitrine.errors import MissingPart, NotFound, StorageError
-from vitrine.stores.whole import whole
-
-_CONTINUES = "free some space or restore the connection, then run the same command again; it continues"
-
-
-def open_filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL and the path inside it; a missing driver is a MissingPart."""
-    try:
-        filesystem, path = fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        extra = "s3" if url.startswith("s3") else url.split(":", 1)[0]
-        raise MissingPart(f"{url}: {error}", hint=f"pip install 'vitrine[{extra}]'") from None
-    except ValueError as error:
-        raise MissingPart(f"{url}: {error}", hint="use a folder or a URL such as s3://bucket/prefix") from None
-    return filesystem, path
+__all__ = ["Blobs", "open_filesystem"]
 
 
 class Blobs:
@@ -30,41 +12,25 @@ class Blobs:
     def __init__(self, url: str) -> None:
         """Use the folder or object-store prefix at `url`."""
         self.url = url
-        self._filesystem, self._root = open_filesystem(url)
-        self._local = isinstance(self._filesystem, LocalFileSystem)
+        self._objects = Objects(url)
+        self.remote = self._objects.remote
 
     def put(self, key: str, data: bytes) -> None:
         """Keep `data` under `key`; StorageError when the disk is full or the store cannot be reached."""
-        path = self._path(key)
-        if self._local:
-            with whole(Path(path), hint=_CONTINUES) as temporary:
-                temporary.write_bytes(data)
-            return
-        try:
-            self._filesystem.pipe_file(path, data)
-        except OSError as error:
-            raise StorageError(
-                f"could not write {path}: {error.strerror or error}",
-                hint=_CONTINUES,
-            ) from error
+        self._objects.put(_name(key), data)
 
     def get(self, key: str) -> bytes:
         """The bytes under `key`; NotFound when there are none."""
-        path = self._path(key)
         try:
-            if self._local:
-                return Path(path).read_bytes()
-            data: bytes = self._filesystem.cat_file(path)
-            return data
-        except FileNotFoundError:
+            return self._objects.get(_name(key))
+        except NotFound:
             raise NotFound(f"no blob {key} in {self.url}", hint="vitrine ingest again brings it back") from None
-        except OSError as error:
-            raise StorageError(f"could not read {path}: {error}") from error
 
     def has(self, key: str) -> bool:
         """Whether something is kept under `key`."""
-        return bool(self._filesystem.exists(self._path(key)))
+        return self._objects.has(_name(key))
 
-    def _path(self, key: str) -> str:
-        """Two-letter folders keep 120,000 files listable; keys are our own hex ids, never a client's path."""
-        return f"{self._root}/{key[:2]}/{key}"
+
+def _name(key: str) -> str:
+    """Two-letter folders keep 120,000 files listable; keys are our own hex ids, never a client's path."""
+    return f"{key[:2]}/{key}"

@@ -485,6 +485,15 @@ deliveries = Table(
     Index("ix_deliveries_state", "place", "state"),
 )
 
+failed_attempts = Table(
+    "failed_attempts",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("key_hash", String(64), nullable=False),
+    _moment("failed_at"),
+    Index("ix_failed_attempts_key", "key_hash", "failed_at"),
+)
+
 events = Table(
     "events",
     metadata,

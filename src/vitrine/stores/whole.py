@@ -18,15 +18,30 @@ from vitrine.errors import StorageError
 
 
 @contextmanager
-def whole(path: Path, *, hint: str) -> Iterator[Path]:
-    """Yield where to write; after the block the file stands at `path`. StorageError, with `hint`, when writing fails."""
+def whole(path: Path, *, hint: str, synced: bool = False) -> Iterator[Path]:
+    """Yield where to write; after the block the file stands at `path`. StorageError, with `hint`, when writing fails.
+
+    With `synced` it is on the disk by then, also after a power cut.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        if synced:
+            _sync(temporary)
         os.replace(temporary, path)
+        if synced:
+            _sync(path.parent)
     except OSError as error:
         raise StorageError(f"could not write {path}: {error.strerror or error}", hint=hint) from error
     finally:
         if path.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,10 +1,10 @@
 """The web app of one workspace: its routes, and what they share."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import generate_latest
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from vitrine import __version__
@@ -46,7 +46,8 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.workspace = workspace
     app.state.access = access
     app.state.meters = meters
-    app.state.attempts = (Attempts(5, 15 * 60), Attempts(30, 15 * 60))  # failed sign-ins by name, by address
+    quarter = timedelta(minutes=15)  # for failed sign-ins by name, by address
+    app.state.attempts = tuple(Attempts(workspace.catalog, *kind, quarter) for kind in (("name", 5), ("address", 30)))
     app.state.photos = Photos(workspace)
     app.state.neighborhood = Neighborhood(workspace)
     app.state.examples = Examples(workspace, app.state.neighborhood)
@@ -84,8 +85,7 @@ def _add_shared(app: FastAPI) -> None:
 
     @app.get("/metrics", tags=["server"], summary="Counters for Prometheus")
     def metrics(request: Request, person: Viewer) -> Response:
-        registry = request.app.state.meters.registry
-        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+        return Response(request.app.state.meters.text(), media_type="text/plain; version=0.0.4")
 
     @app.get("/photos/{photo_id}/{width}", tags=["catalog"], summary="A photo as JPEG")
     def photo(request: Request, person: Viewer, photo_id: Key, width: int) -> Response:

@@ -7,18 +7,19 @@ a cookie and wants to change something also shows the session's forgery token, w
 import hashlib
 import hmac
 import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import Annotated, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from vitrine.errors import NotFound, VitrineError
+from vitrine.records import now
+from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.web.people import (
     LOCAL,
@@ -32,6 +33,7 @@ from vitrine.web.people import (
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _COOKIE_AGE = 14 * 24 * 3600
+_LINK_USED = "link.used"
 
 
 class NotSignedIn(VitrineError):
@@ -55,27 +57,38 @@ class TooMany(VitrineError):
     http_status = 429
 
 
-@dataclass
+@dataclass(frozen=True)
 class Access:
-    """How this server lets people in: by a link that works once on this machine, or by accounts."""
+    """How this server lets people in: by a link that works once on this machine, or by accounts.
+
+    All its processes have the same one; which link was used stands in the catalog.
+    """
 
     by_link: bool
     cookie: str = "vitrine"
     link: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    _used: bool = False
-    _lock: Lock = field(default_factory=Lock)
 
     def use_link(self, catalog: Catalog, given: str) -> str:
         """Trade the link's secret for a session secret, once; Forbidden afterwards."""
-        with self._lock:
-            right = self.by_link and hmac.compare_digest(given.encode(), self.link.encode())
-            if not right or self._used:
-                raise Forbidden(
-                    "this link was used already, or is of another run of the server",
-                    hint="stop vitrine serve and start it again: it prints a new link",
-                )
-            self._used = True
+        right = self.by_link and hmac.compare_digest(given.encode(), self.link.encode())
+        if not right or not _first_use(catalog, self.link):
+            raise Forbidden(
+                "this link was used already, or is of another run of the server",
+                hint="stop vitrine serve and start it again: it prints a new link",
+            )
         return begin_session(catalog, _local_person(catalog))
+
+
+def _first_use(catalog: Catalog, link: str) -> bool:
+    """Note that the link is used; False when it was used before, by whichever process."""
+    table, subject = schema.events, hashlib.sha256(link.encode()).hexdigest()
+    with catalog.transaction() as connection:
+        catalog.lock(table, connection)
+        used = sa.select(table.c.position).where(table.c.kind == _LINK_USED, table.c.subject == subject)
+        if connection.scalar(used) is not None:
+            return False
+        connection.execute(sa.insert(table).values(kind=_LINK_USED, subject=subject, body="{}", happened_at=now()))
+    return True
 
 
 def _local_person(catalog: Catalog) -> Person:
@@ -86,37 +99,47 @@ def _local_person(catalog: Catalog) -> Person:
 
 
 class Attempts:
-    """Failed attempts by key in a sliding window; after `most` of them a key waits until the oldest is forgotten."""
+    """Failed attempts by key in a sliding window; after `most` of them a key waits until the oldest is forgotten.
 
-    _KEYS: ClassVar[int] = 10_000  # those not seen for longest are forgotten first: memory stays bounded
+    They stand in the catalog, under a hash of `kind` and key, so that all processes of a server count together.
+    """
 
-    def __init__(self, most: int, window_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._window, self._clock = most, window_seconds, clock
-        self._failed: OrderedDict[str, list[float]] = OrderedDict()
-        self._lock = Lock()
+    def __init__(
+        self, catalog: Catalog, kind: str, most: int, window: timedelta, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._catalog, self._kind, self._most, self._window, self._clock = catalog, kind, most, window, clock
 
     def wait(self, key: str) -> float:
         """Seconds until `key` may try again; 0 when it may now."""
-        with self._lock:
-            recent = self._recent(key)
-            return 0.0 if len(recent) < self._most else recent[0] + self._window - self._clock()
+        table = schema.failed_attempts
+        recent = sa.select(table.c.failed_at).where(table.c.key_hash == self._hash(key), self._recent)
+        with self._catalog.reading() as connection:
+            moments = list(connection.scalars(recent.order_by(table.c.failed_at)))
+        if len(moments) < self._most:
+            return 0.0
+        oldest: datetime = moments[0]
+        return (oldest + self._window - self._clock()).total_seconds()
 
     def fail(self, key: str) -> None:
-        """Note a failure."""
-        with self._lock:
-            self._failed[key] = [*self._recent(key), self._clock()]
-            self._failed.move_to_end(key)
-            while len(self._failed) > self._KEYS:
-                self._failed.popitem(last=False)
+        """Note a failure, and forget those that no longer count."""
+        table = schema.failed_attempts
+        with self._catalog.transaction() as connection:
+            connection.execute(sa.delete(table).where(~self._recent))
+            connection.execute(sa.insert(table).values(key_hash=self._hash(key), failed_at=self._clock()))
 
     def forget(self, key: str) -> None:
         """A success makes good."""
-        with self._lock:
-            self._failed.pop(key, None)
+        table = schema.failed_attempts
+        with self._catalog.transaction() as connection:
+            connection.execute(sa.delete(table).where(table.c.key_hash == self._hash(key)))
 
-    def _recent(self, key: str) -> list[float]:
-        since = self._clock() - self._window
-        return [moment for moment in self._failed.get(key, []) if moment > since]
+    @property
+    def _recent(self) -> sa.ColumnElement[bool]:
+        return schema.failed_attempts.c.failed_at > self._clock() - self._window
+
+    def _hash(self, key: str) -> str:
+        # what is typed as a name may be a password
+        return hashlib.sha256(f"{self._kind}|{key}".encode()).hexdigest()
 
 
 def forgery_token(secret: str) -> str:

@@ -2,18 +2,21 @@
 
 import json
 import logging
+import os
 import sys
 import time
 import uuid
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitrine.records import now
 
+METERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name; read when it is imported
 MOST_BYTES = 1_000_000
 MOST_UPLOAD_BYTES = 64 * 1024 * 1024
 UPLOADS = frozenset({"/api/v1/classify", "/api/v1/receipts", "/api/v1/search", "/look-alikes"})
@@ -44,6 +47,15 @@ class Meters:
         self.seconds = Histogram(
             "vitrine_http_request_seconds", "Seconds until the answer was sent", ["route"], registry=self.registry
         )
+
+    def text(self) -> bytes:
+        """The counters as Prometheus reads them; of all processes where the server has several."""
+        folder = os.environ.get(METERS_FOLDER)
+        if folder is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
 
 class Guard:
@@ -88,6 +100,7 @@ class Guard:
             extra={
                 "fields": {
                     "request_id": request_id,
+                    "process": os.getpid(),
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
