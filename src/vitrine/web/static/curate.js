@@ -22,6 +22,11 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 const lazy = { width: 48, height: 48, alt: "", loading: "lazy", decoding: "async" };
+const figure = (number) =>
+  new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 })
+    .formatToParts(number)
+    .map((part) => (part.type === "group" ? "\u202f" : part.value))
+    .join("");
 const folded = (word) => word.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 
 const notify = (message, link) => {
@@ -139,7 +144,7 @@ const show = (question) => {
   const why = item.blind ? text("blind") : words[reason] ?? "";
   const told = current.said.length ? ` ${text("said", { value: current.said.join(", ") })}` : "";
   const family = item.family_size > 1 ? ` ${text("speaks_for", { n: item.family_size })}` : "";
-  const weight = item.weight === null ? "" : ` ${text("weight", { weight: item.weight.toLocaleString(document.documentElement.lang) })}`;
+  const weight = item.weight === null ? "" : ` ${text("weight", { weight: figure(item.weight) })}`;
   at("reason").textContent = why + told + family + weight;
   at("values").href = `/values?${new URLSearchParams({ attribute: item.attribute, sku: item.sku })}`;
   form.elements.comment.value = "";
