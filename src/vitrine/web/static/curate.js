@@ -12,6 +12,7 @@ const done = [];
 let current = null;
 let loading = false;
 let exhausted = false;
+let undoing = false; // what is pressed now would answer a question that is about to make room
 
 const text = (key, values = {}) => words[key].replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
 const photo = (id, width) => `/photos/${id}/${width}`;
@@ -175,7 +176,7 @@ const send = async (body, tries = 3) => {
 };
 
 const decide = async (outcome, value = null) => {
-  if (!current) return;
+  if (!current || undoing) return;
   const question = current;
   const batch_id = crypto.randomUUID ? crypto.randomUUID() : `b${Date.now()}${Math.random().toString(36).slice(2)}`;
   const { sku, attribute, token, version } = question.item;
@@ -214,9 +215,10 @@ const offer = async (question, value) => {
 };
 
 const undo = async () => {
-  const last = done.pop();
+  const last = undoing ? null : done.pop();
   if (!last) return;
   at("undo").disabled = done.length === 0;
+  undoing = true;
   try {
     await last.saved;
     const undone = await ask("undo", { batch_id: last.batch_id });
@@ -228,6 +230,8 @@ const undo = async () => {
     notify(text("undone"));
   } catch (error) {
     notify(error.message);
+  } finally {
+    undoing = false;
   }
 };
 
