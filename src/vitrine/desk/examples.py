@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
 from vitrine.desk import audit
@@ -59,30 +60,30 @@ def choose(
     those chosen before (Gonzalez 1985).
     """
     seen = {family_of.get(sku, sku) for sku in taken}
-    rows: list[int] = []
-    center = _center(skus, surroundings)
-    placed = [surroundings.rows[sku] for sku in skus if sku in surroundings.rows]
-    for row in sorted(placed, key=lambda row: (-float(surroundings.vectors[row] @ center), surroundings.skus[row])):
-        family = family_of.get(surroundings.skus[row], surroundings.skus[row])
+    placed = [sku for sku in skus if sku in surroundings.rows]
+    if not placed:
+        return []
+    vectors = surroundings.vectors[[surroundings.rows[sku] for sku in placed]]
+    typical = vectors @ vectors.mean(axis=0)
+    alone: list[int] = []
+    for row in sorted(range(len(placed)), key=lambda row: (-float(typical[row]), placed[row])):
+        family = family_of.get(placed[row], placed[row])
         if family not in seen:
             seen.add(family)
-            rows.append(row)
-    near = rows[: max(count, -(-len(rows) // 2))]
-    if not near:
-        return []
-    vectors = surroundings.vectors[near]
-    picked = [0]
-    closest = vectors @ vectors[0]
-    while len(picked) < min(count, len(near)):
+            alone.append(row)
+    near = alone[: max(count, -(-len(alone) // 2))]
+    return [placed[near[place]] for place in _apart(vectors[near], count)]
+
+
+def _apart(vectors: NDArray[np.float32], count: int) -> list[int]:
+    """At most `count` rows of `vectors` (n, columns): the first, then each the farthest from those before it."""
+    picked = list(range(min(1, len(vectors))))
+    closest = vectors @ vectors[0] if picked else np.zeros(0)
+    while len(picked) < min(count, len(vectors)):
         closest[picked] = np.inf
         picked.append(int(closest.argmin()))
         closest = np.maximum(closest, vectors @ vectors[picked[-1]])
-    return [surroundings.skus[near[place]] for place in picked]
-
-
-def _center(skus: Sequence[str], surroundings: Surroundings) -> np.ndarray:
-    rows = [surroundings.rows[sku] for sku in skus if sku in surroundings.rows]
-    return np.asarray(surroundings.vectors[rows].mean(axis=0)) if rows else np.zeros(surroundings.vectors.shape[1])
+    return picked
 
 
 def _families(catalog: Catalog) -> dict[str, str]:
