@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
 CATALOG, DELIVERIES = "catalog", "deliveries"
+NOT_LEARNT, NOT_PROVEN = "brand_not_learnt", "not_proven"
 REFUSED = 0.01  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
@@ -101,9 +102,9 @@ class BrandCheck:
     def compare(self, seen: BrandSeen, expected: str) -> Compared:
         """Whether what was seen is the brand that was ordered."""
         if expected not in self.brands:
-            return Compared(UNKNOWN, "brand_not_learnt")
+            return Compared(UNKNOWN, NOT_LEARNT)
         if self.alarm.level is None and self.accept.level is None:
-            return Compared(UNKNOWN, "not_proven")
+            return Compared(UNKNOWN, NOT_PROVEN)
         ordered = self.brands.index(expected)
         found = seen.scores[ordered]
         match = self.accept.level is not None and found > -self.accept.level

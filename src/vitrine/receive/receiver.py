@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vitrine.intake.ingest import blob_key, describe_photo
 from vitrine.intake.labels import TABLE, current_decisions
 from vitrine.intake.photo import read_photo
-from vitrine.receive.brand_check import CATALOG, BrandCheck
+from vitrine.receive.brand_check import CATALOG, NOT_LEARNT, NOT_PROVEN, BrandCheck
 from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import ProductCheck
@@ -111,7 +111,8 @@ class Receiver:
             promises = [*_proven_by_brand(checks.brand), *promises]
             # where only the brand was compared, what is not proven of products says nothing
             settled = settle(brand, product if checks.product is not None else None)
-            if product is None or product.answer != MATCH:
+            told = brand.reason not in (NOT_LEARNT, NOT_PROVEN)  # else another photo would be told no more
+            if told and (product is None or product.answer != MATCH):
                 again = second_look(checks.brand, checks.predictor, embed, pixels, seen, settled.answer)
                 settled = Compared(UNKNOWN, again) if again else settled
         return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises, **found)
@@ -124,7 +125,7 @@ class Receiver:
         if not references:
             return None, None, []
         if checks.product is None:
-            return None, Compared(UNKNOWN, "not_proven"), []
+            return None, Compared(UNKNOWN, NOT_PROVEN), []
         shown = self._alike(vector, line, references, checks.product)
         answer = checks.product.answer(shown["similarity"])
         compared = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
