@@ -91,8 +91,10 @@ def test_ten_products_are_curated_with_the_keyboard_alone(page: Any, workspace: 
         page.keyboard.press("Enter")
         until(lambda number=number: len(decided(workspace)) == number + 1)
     assert {row["outcome"] for row in decided(workspace)} == {"decided"}
+    page.wait_for_selector("#desk:not([hidden]) .choice")
     page.keyboard.press("u")
     until(lambda: len(decided(workspace)) == 11)
+    page.wait_for_selector("#desk:not([hidden]) .choice")
     page.keyboard.press("x")
     until(lambda: len(decided(workspace)) == 12)
     assert [row["outcome"] for row in decided(workspace)[10:]] == ["unsure", "unusable_photo"]

@@ -126,6 +126,7 @@ def _run(
     taken = listener.getsockname()[1]
     app = create_app(workspace, access)
     app.state.counted.begin()
+    app.state.examples.begin()
     shown = f"[{host}]" if ":" in host else host
     link = f"{'https' if tls else 'http'}://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
     if as_json:
