@@ -21,6 +21,7 @@ from vitrine.taxonomy import Attribute
 
 COUNT = 8
 _MOST_PUBLISHED = 100
+_MOST_LOOKED_AT, _MOST_DECIDED = 16_000, 8_000
 
 
 def examples(catalog: Catalog, attribute: Attribute, surroundings: Surroundings | None) -> dict[str, list[str]]:
@@ -32,18 +33,28 @@ def examples(catalog: Catalog, attribute: Attribute, surroundings: Surroundings 
     chosen = {value: list(attribute.examples.get(value, ())) for value in attribute.values}
     if surroundings is None:
         return chosen
-    known = known_values(catalog, attribute=attribute.name)
     family_of = _families(catalog)
+    some = _some(catalog, attribute.name, surroundings)
     said: dict[str, list[str]] = {}
-    for (sku, _), value in known.items():
+    for (sku, _), value in known_values(catalog, skus=some, attribute=attribute.name).items():
         said.setdefault(value, []).append(sku)
     for value, found in chosen.items():
-        for skus in (said.get(value, []), _published(catalog, attribute.name, value)):
-            if len(found) < COUNT:
-                wrong = {sku for sku in skus if known.get((sku, attribute.name), value) != value}
-                typical = choose([sku for sku in skus if sku not in wrong], surroundings, family_of, taken=found)
-                found += typical[: COUNT - len(found)]
+        found += choose(said.get(value, []), surroundings, family_of, taken=found, count=COUNT - len(found))
+        if len(found) < COUNT:
+            published = _published(catalog, attribute.name, value)
+            known = known_values(catalog, skus=published, attribute=attribute.name)
+            right = [sku for sku in published if known.get((sku, attribute.name), value) == value]
+            found += choose(right, surroundings, family_of, taken=found, count=COUNT - len(found))
     return chosen
+
+
+def _some(catalog: Catalog, attribute: str, surroundings: Surroundings) -> list[str]:
+    """An even part of the products with photos, and those that people decided: reading a large catalog whole takes seconds."""
+    table = schema.decisions
+    query = sa.select(table.c.sku).where(table.c.attribute == attribute).order_by(table.c.decided_at.desc())
+    decided = catalog.read(query.limit(_MOST_DECIDED)).column("sku").to_pylist()
+    step = -(-len(surroundings.skus) // _MOST_LOOKED_AT) or 1
+    return sorted({*surroundings.skus[::step], *decided})
 
 
 def choose(
@@ -71,7 +82,7 @@ def choose(
         if family not in seen:
             seen.add(family)
             alone.append(row)
-    near = alone[: max(count, -(-len(alone) // 2))]
+    near = alone[: max(count, -(-len(alone) // 2))] if count > 0 else []
     return [placed[near[place]] for place in _apart(vectors[near], count)]
 
 
