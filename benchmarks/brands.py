@@ -6,7 +6,8 @@ Accuracy: 5 folds of whole families, repeated; projection and head are fitted on
 fits them. Which settings of the embedder are best is chosen within each training part, by log-loss out of fold; the line
 "chosen within" is the accuracy of that choice and the figure to quote. Answers: a fifth of each training part's families
 proves the levels, the held-out fold is delivered against its own brand and against another one. Open set: each brand
-is held out in turn and delivered as if a known one had been ordered. Writes results/brands.json with the commit.
+is held out in turn and delivered as if a known one had been ordered. Looks: photos of a held-out fold as they are, turned by
+a quarter and by half, and beside a photo of another brand: how many are seen to be so. Writes results/brands.json.
 """
 
 import argparse
@@ -30,7 +31,8 @@ from vitrine.learn.folds import folds
 from vitrine.learn.head import Fitted, fit_classifier
 from vitrine.learn.kinds import log_loss
 from vitrine.learn.projection import Projection, fit_projection
-from vitrine.receive.brand_check import Rows, fit_brand_check, nearness, score
+from vitrine.receive.brand_check import BrandCheck, Rows, fit_brand_check, nearness, score
+from vitrine.receive.second_look import second_look
 
 SETTINGS: Mapping[str, dict[str, Any]] = {
     "color and shape": {"model": None},
@@ -67,10 +69,13 @@ class Learnt:
         return self.projection.apply(vectors, embedder_id="benchmark")
 
 
-def load(data: Path, keep: Path, names: Sequence[str]) -> Photos:
-    """Ingest the set with the product and embed it under these settings; vectors are kept in `keep`."""
-    weights = data / "weights" / "tf2_mobilenet_v2_1.0_224_ptq.tflite"
-    workspace = make("shoe-brands", data, keep / "shoe-brands", weights)
+def ingested(data: Path, keep: Path) -> Any:
+    """The set as a workspace."""
+    return make("shoe-brands", data, keep / "shoe-brands", data / "weights" / "tf2_mobilenet_v2_1.0_224_ptq.tflite")
+
+
+def load(workspace: Any, keep: Path, names: Sequence[str]) -> Photos:
+    """The photos of the set, embedded under these settings; vectors are kept in `keep`."""
     dataset = workspace.freeze()
     photo_ids = [photos[0] for photos in dataset.table.column("photo_ids").to_pylist()]
     vectors, blocks = {}, {}
@@ -169,21 +174,9 @@ def answers(
     delivered: NDArray[np.intp],
     known: NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    x, head = photos.vectors[name], learnt.fitted
-    calibrator = fit_calibrator(
-        head.oof_log_proba, np.searchsorted(known, photos.y[train]), photos.family[train].tolist()
-    )
-    z_prove, z = learnt.z(x[prove_on]), learnt.z(x[delivered])
-    check = fit_brand_check(
-        "brand",
-        head.classifier.values,
-        rows_of(photos, learnt.z(x[train]), train, known),
-        calibrator.apply(head.oof_log_proba),
-        rows_of(photos, z_prove, prove_on, known),
-        calibrator.apply(head.classifier.log_proba(z_prove)),
-        **RATES,
-    )
-    proba = calibrator.apply(head.classifier.log_proba(z))
+    check, proba_of = _check(photos, name, learnt, train, prove_on, known)
+    z = learnt.z(photos.vectors[name][delivered])
+    proba = proba_of(z)
     near = nearness(z, check.reference, len(known))
     scores = score(proba, near)
     made = []
@@ -203,6 +196,85 @@ def answers(
                 }
             )
     return made
+
+
+def _check(
+    photos: Photos,
+    name: str,
+    learnt: Learnt,
+    train: NDArray[np.intp],
+    prove_on: NDArray[np.intp],
+    known: NDArray[np.int64],
+) -> tuple[BrandCheck, Any]:
+    """The check made of `train` and proven on `prove_on`, and calibrated probabilities of projected vectors."""
+    x, head = photos.vectors[name], learnt.fitted
+    calibrator = fit_calibrator(
+        head.oof_log_proba, np.searchsorted(known, photos.y[train]), photos.family[train].tolist()
+    )
+
+    def proba_of(z: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray(calibrator.apply(head.classifier.log_proba(z)))
+
+    z_prove = learnt.z(x[prove_on])
+    check = fit_brand_check(
+        "brand",
+        head.classifier.values,
+        rows_of(photos, learnt.z(x[train]), train, known),
+        calibrator.apply(head.oof_log_proba),
+        rows_of(photos, z_prove, prove_on, known),
+        proba_of(z_prove),
+        **RATES,
+    )
+    return check, proba_of
+
+
+def looks(photos: Photos, workspace: Any, count: int, threads: int) -> dict[str, dict[str, Any]]:
+    """What a second look says of `count` photos of a held-out fold, upright, turned, and two brands side by side."""
+    fold = folds(photos.y, photos.family.tolist(), count=5, seed=0)
+    train, prove_on = np.flatnonzero(fold > 1), np.flatnonzero(fold == 1)
+    known = np.arange(len(photos.brands))
+    learnt = learn(photos, RECEIVED, train, 0, threads)
+    check, proba_of = _check(photos, RECEIVED, learnt, train, prove_on, known)
+    embedder = build(
+        EmbedderSettings(**{**workspace.settings.embedder.model_dump(), **SETTINGS[RECEIVED]}), folder=workspace.folder
+    )
+    links = dict(
+        zip(*(workspace.freeze().table.column(name).to_pylist() for name in ("sku", "photo_ids")), strict=True)
+    )
+    seer = _Seer(learnt, proba_of)
+    random = np.random.default_rng(0)
+    held = random.permutation(np.flatnonzero(fold == 0))[:count]
+    said: dict[str, list[str]] = {name: [] for name in ("upright", "quarter turn", "upside down", "two brands")}
+    for row in held:
+        pixels = workspace._pixels_to_embed(links[photos.sku[row]][0])
+        other = random.choice(held[photos.y[held] != photos.y[row]])
+        beside = workspace._pixels_to_embed(links[photos.sku[other]][0])
+        height = min(len(pixels), len(beside))
+        shown = [
+            pixels,
+            np.rot90(pixels),
+            np.rot90(pixels, 2),
+            np.concatenate([pixels[:height], beside[:height]], axis=1),
+        ]
+        for name, picture in zip(said, shown, strict=True):
+            picture = np.ascontiguousarray(picture)
+            seen = check.see(seer, embedder.embed([picture]))
+            answer = check.compare(seen, photos.brands[photos.y[row]]).answer
+            said[name].append(second_look(check, seer, embedder.embed, picture, seen, answer) or answer)
+    return {
+        name: {**{word: some.count(word) / len(some) for word in sorted(set(some))}, "n": len(some)}
+        for name, some in said.items()
+    }
+
+
+class _Seer:
+    """A projection and a head as the brand check asks a predictor."""
+
+    def __init__(self, learnt: Learnt, proba_of: Any) -> None:
+        self.projection, self._proba_of = learnt.projection, proba_of
+
+    def probabilities(self, z: NDArray[np.float32]) -> dict[str, Any]:
+        return {"brand": self._proba_of(z)}
 
 
 def figures(deliveries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -240,21 +312,26 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--keep", type=Path, default=Path("/tmp/vitrine-brands"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", choices=("accuracy", "answers"))
+    parser.add_argument("--photos", type=int, default=142, help="photos that a second look is taken at")
+    parser.add_argument("--only", choices=("accuracy", "answers", "looks"))
     arguments = parser.parse_args()
     arguments.keep.mkdir(parents=True, exist_ok=True)
-    photos = load(arguments.data, arguments.keep, [RECEIVED] if arguments.only == "answers" else list(SETTINGS))
+    workspace = ingested(arguments.data, arguments.keep)
+    photos = load(workspace, arguments.keep, [RECEIVED] if arguments.only in ("answers", "looks") else list(SETTINGS))
     families = len(np.unique(photos.family))
     print(f"{len(photos.y)} photos, {families} families, {', '.join(photos.brands)}")
     results: dict[str, Any] = {"n": len(photos.y), "families": families, "repeats": arguments.repeats}
     with threadpool_limits(limits=1):
-        if arguments.only != "answers":
+        if arguments.only in (None, "accuracy"):
             results["accuracy"] = {}
             for name, right in cross_validate(photos, arguments.repeats, arguments.threads).items():
                 low, high = interval(right.mean(axis=0), photos.family)
                 results["accuracy"][name] = [float(right.mean()), low, high]
                 print(f"  {name:26s} {right.mean():.3f} ({low:.3f} to {high:.3f})", flush=True)
-        if arguments.only != "accuracy":
+        if arguments.only in (None, "looks"):
+            results["looks"] = looks(photos, workspace, arguments.photos, arguments.threads)
+            show("second look", results["looks"])
+        if arguments.only in (None, "answers"):
             for held_out in (None, *range(len(photos.brands))):
                 title = "all brands known" if held_out is None else f"{photos.brands[held_out]} held out"
                 made = receive(photos, RECEIVED, arguments.repeats, held_out, arguments.threads)

@@ -26,8 +26,27 @@ def test_a_change_of_the_taxonomy_is_shown_made_listed_and_taken_back(folder) ->
     vitrine("taxonomy", "undo", folder=folder)
     assert (folder / "taxonomy.toml").read_text(encoding="utf-8") == before
     assert "undo" in vitrine("taxonomy", "history", folder=folder).stdout
+    vitrine("taxonomy", "rename", "color", "black", "jet", folder=folder)
+    vitrine("taxonomy", "merge", "color", "jet", "white", "--into", "mono", folder=folder)
+    late = vitrine("taxonomy", "undo", "3", "--json", folder=folder, expect=1)
+    assert "undo 4" in json.loads(late.stdout)["hint"]
+    vitrine("taxonomy", "undo", "4", folder=folder)
+    shown = vitrine("taxonomy", "undo", "3", "--dry-run", folder=folder)
+    assert "-jet" in shown.stdout and "+black" in shown.stdout
     wrong = vitrine("taxonomy", "rename", "color", "blak", "jet", "--json", folder=folder, expect=2)
     assert "color has no value 'blak'" in json.loads(wrong.stdout)["message"]
+
+
+def test_products_are_weighed_by_a_table_of_sales(folder) -> None:
+    skus = Workspace(folder).products().column("sku").to_pylist()
+    rows = "".join(f"{sku};{number}\n" for number, sku in enumerate(skus[:30]))
+    (folder / "sales.csv").write_text(f"artigo;pares\n{rows}nobody;5\n", encoding="utf-8")
+    options = ("--key", "artigo", "--column", "pares")
+    made = json.loads(vitrine("weigh", "sales.csv", *options, "--json", folder=folder).stdout)
+    assert made["products"] == 30 and [one["code"] for one in made["aside"]] == ["no-product"]
+    assert "30 products weighed" in vitrine("weigh", "sales.csv", *options, folder=folder).stderr
+    wrong = vitrine("weigh", "sales.csv", folder=folder, expect=2)
+    assert "no column 'sku'" in wrong.stderr and "--key" in wrong.stderr
 
 
 def test_a_model_that_publishes_nothing_has_nothing_to_audit(folder) -> None:

@@ -91,14 +91,17 @@ def test_ten_products_are_curated_with_the_keyboard_alone(page: Any, workspace: 
         page.keyboard.press("Enter")
         until(lambda number=number: len(decided(workspace)) == number + 1)
     assert {row["outcome"] for row in decided(workspace)} == {"decided"}
+    page.wait_for_selector("#desk:not([hidden]) .choice")
     page.keyboard.press("u")
     until(lambda: len(decided(workspace)) == 11)
+    page.wait_for_selector("#desk:not([hidden]) .choice")
     page.keyboard.press("x")
     until(lambda: len(decided(workspace)) == 12)
     assert [row["outcome"] for row in decided(workspace)[10:]] == ["unsure", "unusable_photo"]
     page.wait_for_selector("[data-undo]:enabled")
     page.keyboard.press("z")
     until(lambda: len(decided(workspace)) == 13)
+    page.wait_for_function("document.getElementById('notice').textContent.includes('Undone')")
     assert decided(workspace)[-1]["undoes"] == decided(workspace)[11]["decision_id"]
     page.keyboard.press("1")
     page.keyboard.press("Enter")
@@ -172,6 +175,7 @@ PATHS = [
     "/curate/grid?attribute=color",
     "/curate/grid?attribute=color&value=black",
     "/look-alikes",
+    "/values?attribute=heel",
     "/models",
     "/zoo",
     "/market",
@@ -229,6 +233,20 @@ def test_a_photo_is_chosen_or_pasted_steered_and_searched_again(page: Any, works
     page.select_option("select:has(option[value='change:color=red'])", "keep:color")
     page.wait_for_selector("#found .problem")
     assert "Try again" in page.locator("#found .problem").inner_text()
+
+
+def test_examples_stand_beside_the_values_and_look_alikes_follow_the_product(page: Any, workspace: Workspace) -> None:
+    go(page, "/curate?attribute=heel")
+    page.wait_for_selector(".choice .like img")
+    asked = page.locator("[data-sku]").inner_text()
+    page.wait_for_function("[...document.querySelectorAll('.choice .like img')].some((one) => one.naturalWidth > 0)")
+    href = page.locator("[data-values]").get_attribute("href")
+    go(page, href)
+    assert page.locator(".guide > li").count() == len(workspace.taxonomy.attributes["heel"].values)
+    assert page.locator(f"a[href='/product?sku={asked}']").count() == 0
+    go(page, f"/product?sku={asked}")
+    page.wait_for_selector("[data-strip] ul li")
+    assert page.locator("[data-strip] ul li").count() == 8
 
 
 def test_nothing_jumps_while_the_catalog_loads(page: Any) -> None:

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from small_desk import TAXONOMY, add_products
+from small_desk import TAXONOMY, Desk, add_products
+from vitrine.desk.decisions import Answer, decide
+from vitrine.desk.fill import fill
 from vitrine.intake.table import TableRow
 from vitrine.receive.orders import find_lines, keep_orders, read_orders
-from vitrine.records import Product
+from vitrine.records import Product, Queued
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.web.queries.brands import brands
 from vitrine.web.queries.search import Filters, search
+from vitrine.web.queries.tallies import tallies
 
 MOMENT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -92,3 +95,18 @@ def test_order_lines_are_found_without_accents(catalog: Catalog) -> None:
     ]
     keep_orders(catalog, read_orders(rows, place="orders.csv"), place="orders.csv")
     assert [line.line for line in find_lines(catalog, "SANDALIA acai")] == ["1"]
+
+
+def test_the_overview_counts_the_same_on_both_databases(desk: Desk) -> None:
+    with desk.catalog.transaction() as connection:
+        some = schema.predictions.c.sku.in_(["p01", "p02", "p03"])
+        connection.execute(schema.predictions.update().where(some).values(decision="published"))
+    fill(desk.catalog, TAXONOMY)
+    with desk.catalog.transaction() as connection:  # two of them are asked all the same, and one is answered
+        asked = [Queued(sku, "color", "hd-color", "rare", 1, 0, None, 1.0, 1, False) for sku in ("p01", "p02")]
+        desk.catalog.put(schema.queue, asked, connection=connection)
+    answer = Answer("p02", "color", value="red", version=0)
+    decide(desk.catalog, TAXONOMY, [answer], author="ana", batch_id="action-1")
+    counted = tallies(desk.catalog)
+    assert counted.every == {"color": 12, "heel": 12} and counted.published == {"color": 3, "heel": 3}
+    assert counted.doubted.get("color") == 1 and counted.opened["color"] in (10, 11)

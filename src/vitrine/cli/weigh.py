@@ -28,6 +28,7 @@ def weigh(
     A product without a weight counts as an average one.
     """
     import vitrine
+    from vitrine.errors import NotFound
     from vitrine.intake.table import read_table
     from vitrine.intake.weigh import weigh as read
 
@@ -35,7 +36,10 @@ def weigh(
     columns = opened.settings.columns
     rows = read_table(table, encoding=encoding)
     weighed = read(opened.catalog, rows, key=key or columns.key, column=column or columns.weight)
-    asked = opened.ask()
+    try:
+        asked = opened.ask()
+    except NotFound:  # photos came since the last classify: it asks anew
+        asked = None
     aside = [{"row": one.row, "code": one.code, "value": one.value, "reason": one.reason} for one in weighed.problems]
     if as_json:
         output.show_json({"products": weighed.products, "questions": asked, "aside": aside})
@@ -44,4 +48,8 @@ def weigh(
         output.say(f"row {one['row']}: {one['reason']}")
     if len(aside) > _SHOWN:
         output.say(f"… and {len(aside) - _SHOWN:,} more rows; --json lists all")
-    output.say(f"{weighed.products:,} products weighed, {asked:,} questions in the order of what they are worth")
+    output.say(f"{weighed.products:,} products weighed")
+    if asked is None:
+        output.say("next: vitrine classify; the queue follows the weights then")
+    else:
+        output.say(f"{asked:,} questions are in the order of what they are worth")

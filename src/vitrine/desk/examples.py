@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from vitrine.classify import PUBLISHED
 from vitrine.desk import audit
@@ -20,6 +21,7 @@ from vitrine.taxonomy import Attribute
 
 COUNT = 8
 _MOST_PUBLISHED = 100
+_MOST_LOOKED_AT, _MOST_DECIDED = 16_000, 8_000
 
 
 def examples(catalog: Catalog, attribute: Attribute, surroundings: Surroundings | None) -> dict[str, list[str]]:
@@ -31,18 +33,28 @@ def examples(catalog: Catalog, attribute: Attribute, surroundings: Surroundings 
     chosen = {value: list(attribute.examples.get(value, ())) for value in attribute.values}
     if surroundings is None:
         return chosen
-    known = known_values(catalog, attribute=attribute.name)
     family_of = _families(catalog)
+    some = _some(catalog, attribute.name, surroundings)
     said: dict[str, list[str]] = {}
-    for (sku, _), value in known.items():
+    for (sku, _), value in known_values(catalog, skus=some, attribute=attribute.name).items():
         said.setdefault(value, []).append(sku)
     for value, found in chosen.items():
-        for skus in (said.get(value, []), _published(catalog, attribute.name, value)):
-            if len(found) < COUNT:
-                wrong = {sku for sku in skus if known.get((sku, attribute.name), value) != value}
-                typical = choose([sku for sku in skus if sku not in wrong], surroundings, family_of, taken=found)
-                found += typical[: COUNT - len(found)]
+        found += choose(said.get(value, []), surroundings, family_of, taken=found, count=COUNT - len(found))
+        if len(found) < COUNT:
+            published = _published(catalog, attribute.name, value)
+            known = known_values(catalog, skus=published, attribute=attribute.name)
+            right = [sku for sku in published if known.get((sku, attribute.name), value) == value]
+            found += choose(right, surroundings, family_of, taken=found, count=COUNT - len(found))
     return chosen
+
+
+def _some(catalog: Catalog, attribute: str, surroundings: Surroundings) -> list[str]:
+    """An even part of the products with photos, and those that people decided: reading a large catalog whole takes seconds."""
+    table = schema.decisions
+    query = sa.select(table.c.sku).where(table.c.attribute == attribute).order_by(table.c.decided_at.desc())
+    decided = catalog.read(query.limit(_MOST_DECIDED)).column("sku").to_pylist()
+    step = -(-len(surroundings.skus) // _MOST_LOOKED_AT) or 1
+    return sorted({*surroundings.skus[::step], *decided})
 
 
 def choose(
@@ -59,30 +71,30 @@ def choose(
     those chosen before (Gonzalez 1985).
     """
     seen = {family_of.get(sku, sku) for sku in taken}
-    rows: list[int] = []
-    center = _center(skus, surroundings)
-    placed = [surroundings.rows[sku] for sku in skus if sku in surroundings.rows]
-    for row in sorted(placed, key=lambda row: (-float(surroundings.vectors[row] @ center), surroundings.skus[row])):
-        family = family_of.get(surroundings.skus[row], surroundings.skus[row])
+    placed = [sku for sku in skus if sku in surroundings.rows]
+    if not placed:
+        return []
+    vectors = surroundings.vectors[[surroundings.rows[sku] for sku in placed]]
+    typical = vectors @ vectors.mean(axis=0)
+    alone: list[int] = []
+    for row in sorted(range(len(placed)), key=lambda row: (-float(typical[row]), placed[row])):
+        family = family_of.get(placed[row], placed[row])
         if family not in seen:
             seen.add(family)
-            rows.append(row)
-    near = rows[: max(count, -(-len(rows) // 2))]
-    if not near:
-        return []
-    vectors = surroundings.vectors[near]
-    picked = [0]
-    closest = vectors @ vectors[0]
-    while len(picked) < min(count, len(near)):
+            alone.append(row)
+    near = alone[: max(count, -(-len(alone) // 2))] if count > 0 else []
+    return [placed[near[place]] for place in _apart(vectors[near], count)]
+
+
+def _apart(vectors: NDArray[np.float32], count: int) -> list[int]:
+    """At most `count` rows of `vectors` (n, columns): the first, then each the farthest from those before it."""
+    picked = list(range(min(1, len(vectors))))
+    closest = vectors @ vectors[0] if picked else np.zeros(0)
+    while len(picked) < min(count, len(vectors)):
         closest[picked] = np.inf
         picked.append(int(closest.argmin()))
         closest = np.maximum(closest, vectors @ vectors[picked[-1]])
-    return [surroundings.skus[near[place]] for place in picked]
-
-
-def _center(skus: Sequence[str], surroundings: Surroundings) -> np.ndarray:
-    rows = [surroundings.rows[sku] for sku in skus if sku in surroundings.rows]
-    return np.asarray(surroundings.vectors[rows].mean(axis=0)) if rows else np.zeros(surroundings.vectors.shape[1])
+    return picked
 
 
 def _families(catalog: Catalog) -> dict[str, str]:

@@ -52,6 +52,12 @@ def accepted(catalog: Catalog, attribute: str, brands: Collection[str]) -> list[
     return [Accepted(row["photo_id"], row["expected"], row["sku"] or row["line_id"]) for row in lit]
 
 
+def count_accepted(catalog: Catalog, attribute: str) -> int:
+    """How many photos of accepted deliveries there are whose brand was ordered by this attribute."""
+    table = schema.receipts
+    return catalog.count(_settled(sa.select(table.c.receipt_id)).where(table.c.attribute == attribute))
+
+
 def kept(catalog: Catalog) -> Kept:
     """How often deliveries that people accepted had been called a mismatch, each order line once."""
     table = schema.receipts

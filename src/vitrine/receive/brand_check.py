@@ -20,6 +20,7 @@ from vitrine.errors import StorageError
 from vitrine.learn.answers import one_per_family
 from vitrine.learn.predictor import Predictor
 from vitrine.learn.rowwise import rowwise
+from vitrine.lookalike.index import best
 from vitrine.receive.bound import Bound, levels, prove
 from vitrine.receive.receipts import MATCH, UNKNOWN
 from vitrine.receive.verify import Compared
@@ -30,6 +31,7 @@ Floats = NDArray[np.float64]
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
 CATALOG, DELIVERIES = "catalog", "deliveries"
+NOT_LEARNT, NOT_PROVEN = "brand_not_learnt", "not_proven"
 REFUSED = 0.01  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
@@ -101,9 +103,9 @@ class BrandCheck:
     def compare(self, seen: BrandSeen, expected: str) -> Compared:
         """Whether what was seen is the brand that was ordered."""
         if expected not in self.brands:
-            return Compared(UNKNOWN, "brand_not_learnt")
+            return Compared(UNKNOWN, NOT_LEARNT)
         if self.alarm.level is None and self.accept.level is None:
-            return Compared(UNKNOWN, "not_proven")
+            return Compared(UNKNOWN, NOT_PROVEN)
         ordered = self.brands.index(expected)
         found = seen.scores[ordered]
         match = self.accept.level is not None and found > -self.accept.level
@@ -116,16 +118,16 @@ class BrandCheck:
 
     def nearest(self, seen: BrandSeen, count: int) -> list[dict[str, Any]]:
         """The labelled photos most like the one seen, nearest first: sku, photo_id, brand, similarity in -1..1."""
-        alike = cosines(seen.z, self.reference.z)[0]
-        rows = np.argsort(-alike, kind="stable")[:count]
+        alike = cosines(seen.z, self.reference.z).astype(np.float32)
+        rows, similarity = (found[0] for found in best(alike, min(count, alike.shape[1])))
         return [
             {
                 "sku": str(self.reference.sku[row]),
                 "photo_id": str(self.reference.photo_id[row]),
                 "brand": self.brands[self.reference.brand[row]],
-                "similarity": round(float(alike[row]), 4),
+                "similarity": round(float(near), 4),
             }
-            for row in rows
+            for row, near in zip(rows, similarity, strict=True)
         ]
 
     def save(self, path: Path) -> None:

@@ -17,7 +17,7 @@ from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.model import load_basis
 from vitrine.learn.promote import champion_of
 from vitrine.learn.train import project
-from vitrine.receive.accepted import Accepted, accepted
+from vitrine.receive.accepted import Accepted, accepted, count_accepted
 from vitrine.receive.bound import needed
 from vitrine.receive.brand_check import CATALOG, DELIVERIES, BrandCheck, Rows, fit_brand_check
 from vitrine.receive.product_check import ProductCheck, fit_product_check
@@ -56,7 +56,7 @@ def checks_key(workspace: "Workspace") -> str:
     known: list[Any] = [champion_of(workspace.catalog), attribute and attribute.name, workspace.embedding_id]
     known += [workspace.settings.receive.model_dump(), workspace.catalog.count(schema.product_photos)]
     if attribute is not None:  # proven anew after every so many accepted deliveries, not after each
-        known.append(len(accepted(workspace.catalog, attribute.name, attribute.values)) // _DELIVERIES_AT_ONCE)
+        known.append(count_accepted(workspace.catalog, attribute.name) // _DELIVERIES_AT_ONCE)
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from vitrine.intake.ingest import blob_key, describe_photo
 from vitrine.intake.labels import TABLE, current_decisions
 from vitrine.intake.photo import read_photo
-from vitrine.receive.brand_check import CATALOG, BrandCheck
+from vitrine.receive.brand_check import CATALOG, NOT_LEARNT, NOT_PROVEN, BrandCheck
 from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import ProductCheck
-from vitrine.receive.receipts import UNKNOWN, find_sent, record
+from vitrine.receive.receipts import MATCH, UNKNOWN, find_sent, record
+from vitrine.receive.second_look import second_look
 from vitrine.receive.verify import Compared, Verdict, proven, settle
 from vitrine.records import OrderLine, Receipt, now
 from vitrine.stores import schema
@@ -65,8 +66,7 @@ class Receiver:
         if seen.problem:
             verdict = Verdict(UNKNOWN, seen.problem, expected=expected, notes=seen.notes)
         else:
-            vector = workspace.embedder.embed([seen.pixels])
-            verdict = self._verify(vector, line, expected, checks, seen.notes)
+            verdict = self._verify(seen.pixels, line, expected, checks, seen.notes)
         workspace.photos.put(blob_key(photo_id, workspace.cleaning), cleaned)
         moment = now()
         made = Receipt(
@@ -89,34 +89,47 @@ class Receiver:
         return record(workspace.catalog, made)
 
     def _verify(
-        self, vector: NDArray[np.float32], line: OrderLine, expected: str | None, checks: Checks, notes: Sequence[str]
+        self, pixels: NDArray[np.uint8], line: OrderLine, expected: str | None, checks: Checks, notes: Sequence[str]
     ) -> Verdict:
-        promises: list[dict[str, Any]] = []
-        brand = product = shown = None
-        found: dict[str, Any] = {}
-        if checks.brand is not None and checks.predictor is not None:
-            seen = checks.brand.see(checks.predictor, vector)
-            found = {
-                "brand": seen.brand,
-                "confidence": seen.confidence,
-                "probabilities": seen.probabilities,
-                "evidence": checks.brand.nearest(seen, _NEAREST),
-            }
-            if expected is not None:
-                brand = checks.brand.compare(seen, expected)
-                promises += _proven_by_brand(checks.brand)
+        embed = self._workspace.embedder.embed
+        vector = embed([pixels])
+        shown, product, promises = self._by_product(vector, line, checks)
+        if checks.brand is None or checks.predictor is None:
+            settled = settle(None, product)
+            return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises)
+        seen = checks.brand.see(checks.predictor, vector)
+        found = {
+            "brand": seen.brand,
+            "confidence": seen.confidence,
+            "probabilities": seen.probabilities,
+            "evidence": checks.brand.nearest(seen, _NEAREST),
+        }
+        if expected is None:
+            settled = settle(None, product)
+        else:
+            brand = checks.brand.compare(seen, expected)
+            promises = [*_proven_by_brand(checks.brand), *promises]
+            # where only the brand was compared, what is not proven of products says nothing
+            settled = settle(brand, product if checks.product is not None else None)
+            told = brand.reason not in (NOT_LEARNT, NOT_PROVEN)  # else another photo would be told no more
+            if told and (product is None or product.answer != MATCH):
+                again = second_look(checks.brand, checks.predictor, embed, pixels, seen, settled.answer)
+                settled = Compared(UNKNOWN, again) if again else settled
+        return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises, **found)
+
+    def _by_product(
+        self, vector: NDArray[np.float32], line: OrderLine, checks: Checks
+    ) -> tuple[dict[str, Any] | None, Compared | None, list[dict[str, Any]]]:
+        """How much a photo is like the ordered product, what that says, and what was proven; None without its photos."""
         references = self._references(line)
-        if references and checks.product is not None:
-            shown = self._alike(vector, line, references, checks.product)
-            answer = checks.product.answer(shown["similarity"])
-            product = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
-            promises += proven("product", checks.product.alarm, checks.product.accept, on=CATALOG)
-        elif references and brand is None:
-            product = Compared(UNKNOWN, "not_proven")
-        settled = settle(brand, product)
-        return Verdict(
-            settled.answer, settled.reason, expected=expected, product=shown, notes=notes, promises=promises, **found
-        )
+        if not references:
+            return None, None, []
+        if checks.product is None:
+            return None, Compared(UNKNOWN, NOT_PROVEN), []
+        shown = self._alike(vector, line, references, checks.product)
+        answer = checks.product.answer(shown["similarity"])
+        compared = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
+        return shown, compared, proven("product", checks.product.alarm, checks.product.accept, on=CATALOG)
 
     def _alike(
         self, vector: NDArray[np.float32], line: OrderLine, references: Sequence[str], check: ProductCheck
@@ -159,6 +172,10 @@ class Receiver:
             if self._kept is None or self._kept.key != key:
                 self._kept = make_checks(self._workspace, key)
             return self._kept
+
+
+def _verdict(settled: Compared, **told: Any) -> Verdict:
+    return Verdict(settled.answer, settled.reason, **told)
 
 
 def _proven_by_brand(check: BrandCheck) -> list[dict[str, Any]]:

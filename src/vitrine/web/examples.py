@@ -1,6 +1,7 @@
 """Example pictures of each value, kept for some minutes: choosing them reads all that is known of an attribute."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from vitrine.desk.examples import examples
+from vitrine.errors import VitrineError
 from vitrine.stores import schema
 from vitrine.web.evidence import Neighborhood
 from vitrine.web.queries.answers import rows_of
@@ -45,6 +47,10 @@ class Examples:
         self._lock = Lock()
         self._kept: dict[str, _Kept] = {}
 
+    def begin(self) -> None:
+        """Make the examples of all attributes aside, before the first questions are asked."""
+        Thread(target=self._make_all, name="examples", daemon=True).start()
+
     def of(self, attribute: str, *, asked: str | None = None) -> dict[str, list[Example]]:
         """value → its examples, but none of the family of the product `asked` about: they would answer for it."""
         name = self._workspace.taxonomy.attribute(attribute).name
@@ -63,6 +69,11 @@ class Examples:
             value: [one for one in some if one.sku != asked and one.family_id != family]
             for value, some in kept.by_value.items()
         }
+
+    def _make_all(self) -> None:
+        with suppress(VitrineError):  # whoever asks a question then is told
+            for name in self._workspace.taxonomy.attributes:
+                self.of(name)
 
     def _make_aside(self, attribute: str) -> None:
         try:

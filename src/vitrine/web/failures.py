@@ -1,5 +1,6 @@
 """Every failure has one shape: JSON for programs, a page with the same words for people."""
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from vitrine.errors import InputError, UnreadablePhoto, VitrineError
-from vitrine.web.auth import NotSignedIn
+from vitrine.web.auth import NotSignedIn, asking
 from vitrine.web.guard import log
 from vitrine.web.render import render
 
@@ -42,6 +43,8 @@ def _on_invalid(request: Request, error: Exception) -> Response:
 
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    with suppress(VitrineError):  # a page that is not there speaks the visitor's language, too
+        asking(request)
     phrase = HTTPStatus(error.status_code).phrase
     told = "" if error.detail == phrase else f" ({error.detail})"
     message = f"{request.method} {request.url.path}: {phrase.lower()}{told}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Form, Path, Query, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,6 +14,7 @@ from vitrine.lookalike.space import Vectors
 from vitrine.lookalike.steer import Steering
 from vitrine.lookalike.wanted import MOST, Filters, Wanted
 from vitrine.records import Photo
+from vitrine.stores import schema
 from vitrine.web.auth import Viewer
 from vitrine.web.finding import Finding
 from vitrine.web.inputs import Key, Share, Word, blank
@@ -30,6 +32,7 @@ Price = Annotated[Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | 
 KEEP, CHANGE = "keep", "change"
 _STARTS = 12
 _STRIP = 8
+_KIN = 24  # of its own family, which the page shows anyway
 
 
 class Asked(BaseModel):
@@ -109,9 +112,14 @@ def look_alikes_page(request: Request, person: Viewer, form: Annotated[AskedOnPa
 
 @page_router.get("/look-alikes/strip")
 def strip(request: Request, person: Viewer, sku: Key) -> Response:
-    """The few products most like one, as a part of its page: the page itself does not wait for the search."""
-    found = _finder(request).of_product(sku, Wanted(_STRIP))
-    return render(request, "look_alikes_strip.html", found=found)
+    """The few products of other families most like one, as a part of its page, which does not wait for the search."""
+    found = _finder(request).of_product(sku, Wanted(_STRIP + _KIN))
+    members = schema.members
+    own = sa.select(members.c.family_id).where(members.c.sku == sku).scalar_subquery()
+    kin = sa.select(members.c.sku).where(members.c.family_id == own)
+    shown = set(request.app.state.workspace.catalog.read(kin.limit(1_000)).column("sku").to_pylist())
+    others = [one for one in found.products if one.sku not in shown]
+    return render(request, "look_alikes_strip.html", products=others[:_STRIP])
 
 
 @page_router.post("/look-alikes")

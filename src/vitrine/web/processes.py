@@ -24,13 +24,14 @@ class MakeApp:
     access: Access
 
     def __call__(self) -> "FastAPI":
-        """The app, with a log of its own; it counts already what the first visitor will ask for."""
+        """The app, with a log of its own; it makes already what the first visitor will ask for."""
         import vitrine
         from vitrine.web.app import create_app
 
         log_to_stderr()
         app = create_app(vitrine.open(self.folder), self.access)
         app.state.counted.begin()
+        app.state.examples.begin()
         return app
 
 

@@ -12,6 +12,7 @@ const done = [];
 let current = null;
 let loading = false;
 let exhausted = false;
+let undoing = false; // what is pressed now would answer a question that is about to make room
 
 const text = (key, values = {}) => words[key].replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
 const photo = (id, width) => `/photos/${id}/${width}`;
@@ -22,6 +23,11 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 const lazy = { width: 48, height: 48, alt: "", loading: "lazy", decoding: "async" };
+const figure = (number) =>
+  new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 })
+    .formatToParts(number)
+    .map((part) => (part.type === "group" ? "\u202f" : part.value))
+    .join("");
 const folded = (word) => word.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 
 const notify = (message, link) => {
@@ -139,7 +145,7 @@ const show = (question) => {
   const why = item.blind ? text("blind") : words[reason] ?? "";
   const told = current.said.length ? ` ${text("said", { value: current.said.join(", ") })}` : "";
   const family = item.family_size > 1 ? ` ${text("speaks_for", { n: item.family_size })}` : "";
-  const weight = item.weight === null ? "" : ` ${text("weight", { weight: item.weight.toLocaleString(document.documentElement.lang) })}`;
+  const weight = item.weight === null ? "" : ` ${text("weight", { weight: figure(item.weight) })}`;
   at("reason").textContent = why + told + family + weight;
   at("values").href = `/values?${new URLSearchParams({ attribute: item.attribute, sku: item.sku })}`;
   form.elements.comment.value = "";
@@ -170,7 +176,7 @@ const send = async (body, tries = 3) => {
 };
 
 const decide = async (outcome, value = null) => {
-  if (!current) return;
+  if (!current || undoing) return;
   const question = current;
   const batch_id = crypto.randomUUID ? crypto.randomUUID() : `b${Date.now()}${Math.random().toString(36).slice(2)}`;
   const { sku, attribute, token, version } = question.item;
@@ -209,9 +215,10 @@ const offer = async (question, value) => {
 };
 
 const undo = async () => {
-  const last = done.pop();
+  const last = undoing ? null : done.pop();
   if (!last) return;
   at("undo").disabled = done.length === 0;
+  undoing = true;
   try {
     await last.saved;
     const undone = await ask("undo", { batch_id: last.batch_id });
@@ -223,6 +230,8 @@ const undo = async () => {
     notify(text("undone"));
   } catch (error) {
     notify(error.message);
+  } finally {
+    undoing = false;
   }
 };
 
