@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "with center and mirror": {"center": 0.7, "mirror": True},
 }
 RECEIVED = "with center"
-RATES = {"false_alarms": 0.05, "false_matches": 0.05, "confidence": 0.95}
+RATES = {"false_alarms": 0.05, "false_matches": 0.05, "strangers": 0.1, "confidence": 0.95}
 
 
 @dataclass(frozen=True)

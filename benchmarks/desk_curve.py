@@ -111,8 +111,10 @@ def next_rows(
     said = pa.table(columns)
     members = pa.table({"sku": one.skus.tolist(), "family_id": one.families.tolist()})
     nothing = pa.table({name: pa.array([], pa.string()) for name in ("sku", "attribute", "value")})
+    unweighed = pa.table({"sku": pa.array([], pa.string()), "weight": pa.array([], pa.float64())})
     place = {sku: row for row, sku in zip(left.tolist(), one.skus[left].tolist(), strict=True)}
-    return np.array([place[asked["sku"]] for asked in rank(said, members, nothing, surroundings, frequency(said))])
+    asked = rank(said, members, nothing, unweighed, surroundings, frequency(said))
+    return np.array([place[one["sku"]] for one in asked])
 
 
 def curve(order: str, one: Problem, sizes: Sequence[int], surroundings: Surroundings, seed: int) -> list[float]:

@@ -47,6 +47,11 @@ def test_what_comes_back_is_what_there_was_on_either_database(
     with again.catalog.transaction() as connection:  # the next event goes on after the last one
         row = {"kind": "job", "subject": "b", "body": "{}", "happened_at": now()}
         assert connection.execute(sa.insert(schema.events).values(row)).inserted_primary_key[0] == 8
+    backup(again, tmp_path / "again.zip")
+    restore(tmp_path / "again.zip", tmp_path / "third", catalog_url=f"sqlite:///{tmp_path / 'third.sqlite'}")
+    third = Workspace(tmp_path / "third")
+    assert content(third.catalog) == content(again.catalog), "and from either database it comes back again"
+    third.catalog.close()
     again.catalog.close()
 
 

@@ -1,9 +1,9 @@
 """The machine's daily work: the champion's answers for every product, as a Parquet data set and in the catalog.
 
-A product is decided when the catalog has no answer of this model for the photos it has now; so the history is one run, and
-what came in the last minute is another one on the same road. A run is named by what goes in (model and products with
-their photos), its parts are written one by one and whole, and the catalog is filled in one transaction at the end. So a
-run that was killed continues, and running twice changes nothing.
+The history is one run over all products, and what came in the last minute another one on the same road over those that
+have no answer of this model for the photos they have now. A run is named by what goes in (model and products with their
+photos), its parts are written one by one and whole, and the catalog is filled in one transaction at the end. So a run that
+was killed continues, and running twice changes nothing.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ Progress = Callable[[int, int], None]
 class ClassifyReport:
     """What one run did; `output` is the folder of the Parquet data set, None where there was nothing to decide.
 
-    `known` products had their answers already.
+    `known` products had their answers before.
     """
 
     run_id: str | None
@@ -67,12 +66,13 @@ def classify(
     catalog: Catalog,
     folder: Path,
     stopped: Collection[str] = (),
+    only_due: bool = False,
     on_progress: Progress = lambda done, total: None,
 ) -> ClassifyReport:
-    """Decide the products of `photos_of` (sku → photo_ids) that are due and publish what the certificates allow.
+    """Decide the products of `photos_of` (sku → photo_ids) and publish what the certificates allow.
 
-    Due are those without an answer of this model for these photos. Of the attributes that an audit has `stopped` nothing
-    is published.
+    With `only_due` those alone that have no answer of this model for these photos. Of the attributes that an audit has
+    `stopped` nothing is published.
 
     `embed(photo_ids)` makes sure that the photos have vectors and gives them. Raises InputError when there is nothing to
     classify, StorageError when a disk is full; what was finished stays and the same call continues.
@@ -81,8 +81,9 @@ def classify(
         raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
     started = time.perf_counter()
     basis = {sku: _basis(model.model_id, photos, stopped) for sku, photos in photos_of.items()}
-    skus = sorted(_due(catalog, basis))
-    known = len(photos_of) - len(skus)
+    due = _due(catalog, basis)
+    known = len(photos_of) - len(due)
+    skus = sorted(due if only_due else photos_of)
     if not skus:
         return ClassifyReport(None, model.model_id, known, 0, 0, 0, 0, 0, 0.0, None)
     run_id = _run_id(skus, basis)
@@ -94,13 +95,15 @@ def classify(
 
         _write_parts(decide, skus, photos_of, embed, output, on_progress)
         (output / _DONE).touch()
-    _load(output, [Answered(sku, basis[sku], run_id) for sku in skus], catalog)
+    if due:
+        _load(output, [Answered(sku, basis[sku], run_id) for sku in skus], catalog)
     seconds = time.perf_counter() - started
-    decisions = pads.dataset(output, format="parquet").to_table(columns=["decision"]).column("decision").to_numpy()
-    published = int((decisions == PUBLISHED).sum())
+    parts = [pq.ParquetFile(path).read(columns=["decision"]).column("decision") for path in _parts(output)]
+    decided = sum(len(part) for part in parts)
+    published = sum(pc.sum(pc.equal(part, PUBLISHED)).as_py() for part in parts)
     photos = sum(len(photos_of[sku]) for sku in skus)
     return ClassifyReport(
-        run_id, model.model_id, known, len(skus), photos, len(decisions), published, len(decisions) - published,
+        run_id, model.model_id, known, len(skus), photos, decided, published, decided - published,
         photos / seconds, str(output),
     )  # fmt: skip
 
@@ -204,7 +207,11 @@ def _load(output: Path, answered: Sequence[Answered], catalog: Catalog) -> None:
         catalog.put(tables.answered, answered, connection=connection)
 
 
+def _parts(output: Path) -> list[Path]:
+    return sorted(output.glob("part-*.parquet"))
+
+
 def _batches(output: Path) -> Iterator[list[dict[str, object]]]:
-    for path in sorted(output.glob("part-*.parquet")):
+    for path in _parts(output):
         part = pq.read_table(path)
         yield check_table(part, Prediction, key=("sku", "attribute", "head_id"), where=str(path)).to_pylist()

@@ -42,6 +42,7 @@ class Columns(_Section):
     brand: str = Field("brand", description="brand")
     price: str = Field("price", description="price")
     stock: str = Field("stock", description="pieces in stock")
+    weight: str = Field("business_weight", description="what an answer is worth to the business, e.g. pieces sold")
 
 
 class CleaningSettings(_Section):
@@ -110,7 +111,8 @@ class ReceiveSettings(_Section):
     brand: str = Field("brand", description="the attribute that says a product's brand")
     false_alarms: float = Field(0.05, gt=0.0, lt=0.5, description="matching deliveries called a mismatch, at most")
     false_matches: float = Field(0.05, gt=0.0, lt=0.5, description="other brands or products called a match, at most")
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence with which both are proven")
+    strangers: float = Field(0.1, gt=0.0, lt=0.5, description="brands that were never learnt called a match, at most")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence with which these are proven")
 
 
 class ExportSettings(_Section):

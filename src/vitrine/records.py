@@ -38,6 +38,15 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What an answer about a product is worth to the business, in whatever it counts, such as pieces sold; at least 0."""
+
+    sku: str
+    weight: float
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One photo; `photo_id` is the SHA-256 of the bytes received, sizes are in pixels and bytes.
 

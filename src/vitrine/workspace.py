@@ -49,7 +49,8 @@ from vitrine.lookalike.search import Found
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.space import Space
 from vitrine.lookalike.wanted import Wanted
-from vitrine.records import PHOTOS, LookAtTest, ModelRecord, Photo, now
+from vitrine.records import PHOTOS, LookAtTest, ModelRecord, Photo, Product, now
+from vitrine.records import schema as schema_of
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -285,9 +286,9 @@ class Workspace:
     def classify(
         self, skus: Sequence[str] | None = None, *, on_progress: Progress = _silent
     ) -> classify.ClassifyReport:
-        """The champion's answers for all products that lack them (see `vitrine.classify`), and the questions they leave.
+        """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people.
 
-        Of all products, or of `skus`: then the cost is that of these, and their questions join those there are.
+        With `skus`, for those of them that lack an answer: the cost is theirs, and their questions join those there are.
         """
         model = self._champion
         links = sa.select(schema.product_photos)
@@ -300,6 +301,7 @@ class Workspace:
             catalog=self.catalog,
             folder=self.data / "runs",
             stopped=audit.stopped(self.catalog),
+            only_due=skus is not None,
             on_progress=on_progress,
         )
         draw.begin(self.catalog, model)
@@ -419,8 +421,8 @@ class Workspace:
     # reading
 
     def products(self) -> pa.Table:
-        """All products."""
-        return self.catalog.read(schema.products)
+        """All products (schema `vitrine.records.Product`)."""
+        return self.catalog.read(sa.select(*(schema.products.c[name] for name in schema_of(Product).names)))
 
     def labels(self) -> pa.Table:
         """The labels that hold now: sku, attribute, value, source, conflict."""

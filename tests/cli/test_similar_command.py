@@ -76,7 +76,7 @@ def test_an_embedder_that_tells_nothing_apart_raises_the_alarm(
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     items = items_of_rows(read_table(tmp_path / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
     workspace.ingest(items, PhotoSource(str(tmp_path / "photos")), place="labels.csv")
-    assert "any two products" in workspace.similar("s3").notes[0]
+    assert "any two products" in workspace.similar("s3").notes[0].message
     monkeypatch.setattr("sys.argv", ["vitrine", "lookalike", "build", "--workspace", str(workspace.folder)])
     with pytest.raises(SystemExit, match="1"):
         run()

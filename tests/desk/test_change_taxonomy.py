@@ -1,5 +1,6 @@
 """The taxonomy changes under a catalog in use: what was said is told in the new values, and only riddles are asked."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_an_attribute_gets_another_name_with_all_that_is_known_of_it(shop: Shop)
     shop.change(RENAME_ATTRIBUTE, "color", (), ("shade",))
     assert shop.labels("shade")["p01"] == "crimson" and shop.labels() == {}
     assert list(shop.taxonomy.attributes) == ["shade", "heel", "covering"]
-    assert shop.taxonomy.exclusions[0].second_values == ("crimson", "pink")
+    assert shop.taxonomy.exclusions[0].first_values == ("crimson", "pink")
     undo(shop.catalog, shop.path, author="ana")
     undo(shop.catalog, shop.path, author="ana")
     assert shop.labels() == BEFORE and shop.path.read_text(encoding="utf-8") == TEXT
@@ -213,11 +214,89 @@ def test_what_cannot_be_changed_is_refused_and_leaves_everything(
     assert shop.path.read_text(encoding="utf-8") == TEXT and change_taxonomy.history(shop.catalog) == []
 
 
-def test_an_edited_file_is_not_overwritten_by_an_undo(shop: Shop) -> None:
+def test_an_undo_leaves_what_was_edited_elsewhere_in_the_file(shop: Shop) -> None:
     shop.change(RENAME, "color", ("red",), ("crimson",))
     shop.path.write_text(shop.path.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    undo(shop.catalog, shop.path, author="ana")
+    assert shop.labels() == BEFORE
+    assert without_version(shop.path.read_text(encoding="utf-8")) == without_version(TEXT) + "# mine\n"
+
+
+def test_a_line_that_was_edited_is_not_overwritten_by_an_undo(shop: Shop) -> None:
+    shop.change(RENAME, "color", ("red",), ("crimson",))
+    text = shop.path.read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("crimson = "))
+    edited = text.replace(line, line + "  # mine")
+    shop.path.write_text(edited, encoding="utf-8")
     with pytest.raises(Refused, match="was edited since change 1"):
         undo(shop.catalog, shop.path, author="ana")
+    assert shop.path.read_text(encoding="utf-8") == edited and len(change_taxonomy.history(shop.catalog)) == 1
+
+
+EARLIER = {
+    "rename": (RENAME, "color", ("red",), ("crimson",)),
+    "merge": (MERGE, "color", ("red", "pink"), ("warm",)),
+    "split": (SPLIT, "color", ("red",), ("wine", "coral")),
+    "retire": (RETIRE, "color", ("red",)),
+}
+
+
+@pytest.mark.parametrize("wish", EARLIER.values(), ids=EARLIER)
+@pytest.mark.parametrize(
+    "later",
+    [(RENAME, "color", ("blue",), ("navy",)), (RENAME, "heel", ("block",), ("bloco",)),
+     (RENAME_ATTRIBUTE, "color", (), ("shade",))],
+    ids=["value", "other-attribute", "name"],
+)  # fmt: skip
+def test_an_earlier_change_is_taken_back_as_if_it_had_never_been(
+    shop: Shop, wish: tuple[object, ...], later: tuple[object, ...]
+) -> None:
+    shop.change(*wish)
+    shop.change(*later)
+    made = undo(shop.catalog, shop.path, author="ana", number=1)
+    name = "shade" if later[0] == RENAME_ATTRIBUTE else "color"
+    assert made.attribute == name and made.learn_again == [name]
+    assert shop.labels(name) == {k: "navy" if v == "blue" and "blue" in later[2] else v for k, v in BEFORE.items()}
+    assert "red" in shop.taxonomy.attributes[name].values and "# ours since 2019" in shop.path.read_text()
+    undo(shop.catalog, shop.path, author="ana")
+    assert shop.labels() == BEFORE and without_version(shop.path.read_text(encoding="utf-8")) == without_version(TEXT)
+
+
+def test_the_name_of_an_attribute_is_taken_back_from_under_later_changes_of_its_values(shop: Shop) -> None:
+    shop.change(RENAME_ATTRIBUTE, "color", (), ("shade",))
+    shop.change(RENAME, "shade", ("blue",), ("navy",))
+    undo(shop.catalog, shop.path, author="ana", number=1)
+    assert shop.labels("shade") == {} and set(shop.labels().values()) == {"red", "pink", "navy"}
+    assert next(iter(shop.taxonomy.attributes)) == "color" and "navy" in shop.taxonomy.attributes["color"].values
+
+
+def test_a_change_that_others_build_on_says_which_stand_in_the_way(shop: Shop) -> None:
+    shop.change(RENAME, "color", ("red",), ("crimson",))
+    shop.change(MERGE, "color", ("crimson", "pink"), ("warm",))
+    shop.change(RENAME, "heel", ("block",), ("bloco",))
+    text = shop.path.read_text(encoding="utf-8")
+    with pytest.raises(Refused, match=r"change 2 \(merge of color: crimson, pink\) builds on change 1") as refused:
+        undo(shop.catalog, shop.path, author="ana", number=1)
+    assert "vitrine taxonomy undo 2" in refused.value.hint
+    assert shop.path.read_text(encoding="utf-8") == text
+    undo(shop.catalog, shop.path, author="ana", number=2)
+    undo(shop.catalog, shop.path, author="ana", number=1)
+    assert shop.labels() == BEFORE
+    for number, error, says in ((1, Refused, "taken back already, by change 5"), (4, Refused, "takes another one back"),
+                                (9, NotFound, "no change 9")):  # fmt: skip
+        with pytest.raises(error, match=says):
+            undo(shop.catalog, shop.path, author="ana", number=number)
+
+
+def test_a_name_that_was_given_to_another_value_since_stands_in_the_way(shop: Shop) -> None:
+    shop.change(RENAME, "color", ("red",), ("crimson",))
+    shop.change(RENAME, "color", ("blue",), ("red",))
+    with pytest.raises(Refused, match="change 2"):
+        undo(shop.catalog, shop.path, author="ana", number=1)
+
+
+def without_version(text: str) -> str:
+    return re.sub(r"^version = \d+\n", "", text, count=1, flags=re.MULTILINE)
 
 
 def test_a_change_that_was_killed_before_the_file_was_written_is_finished_by_the_next_command(shop: Shop) -> None:

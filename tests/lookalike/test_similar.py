@@ -118,7 +118,7 @@ def test_a_photo_unlike_everything_is_told(trained: Workspace) -> None:
     noise = BytesIO()
     pixels = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     Image.fromarray(pixels).resize((320, 320), Image.Resampling.NEAREST).save(noise, "PNG")
-    assert "nothing here looks like this" in " ".join(trained.similar_to_photo(noise.getvalue()).notes)
+    assert "nothing here looks like this" in trained.similar_to_photo(noise.getvalue()).notes[-1].message
     links = schema.product_photos
     alone = sa.select(links.c.sku).group_by(links.c.sku).having(sa.func.count() == 1).order_by(links.c.sku).limit(20)
     for sku in trained.catalog.read(alone).column("sku").to_pylist():  # others may show the product from behind
@@ -151,7 +151,7 @@ def test_filters_hold_for_every_product_found(trained: Workspace) -> None:
     known = known_values(trained.catalog, attribute="category")
     assert {known.get((one.sku, "category"), "boot") for one in by_value.products} == {"boot"}
     nothing = trained.similar(sku, Wanted(filters=Filters.read(brand="no such brand")))
-    assert nothing.products == [] and nothing.notes == ["no product fits the filters"]
+    assert nothing.products == [] and [note.code for note in nothing.notes] == ["none_fits"]
 
 
 def test_steering_gives_what_was_asked_for(trained: Workspace) -> None:

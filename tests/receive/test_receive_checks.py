@@ -15,6 +15,7 @@ from vitrine.receive.verify import Compared, settle
 
 BRANDS = ("alba", "boreal", "corisco")
 RATES = {"false_alarms": 0.05, "false_matches": 0.05, "confidence": 0.95}
+STRANGERS = 0.1
 
 
 def photos(count: int, seed: int, *, spread: float = 0.9, stranger: bool = False) -> Rows:
@@ -38,7 +39,7 @@ class Learnt:
         self.classifier = fitted.classifier
         self.calibrator = fit_calibrator(fitted.oof_log_proba, train.brand, train.family.tolist())
         oof = self.calibrator.apply(fitted.oof_log_proba)
-        self.check = fit_brand_check("brand", BRANDS, train, oof, held, self.proba(held), **RATES)
+        self.check = fit_brand_check("brand", BRANDS, train, oof, held, self.proba(held), strangers=STRANGERS, **RATES)
 
     def proba(self, rows: Rows) -> np.ndarray:
         return self.calibrator.apply(self.classifier.log_proba(rows.z))

@@ -24,6 +24,7 @@ def category_as_brand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_RECEIVE__BRAND", "category")
     monkeypatch.setenv("VITRINE_RECEIVE__FALSE_ALARMS", "0.2")
     monkeypatch.setenv("VITRINE_RECEIVE__FALSE_MATCHES", "0.2")
+    monkeypatch.setenv("VITRINE_RECEIVE__STRANGERS", "0.2")
 
 
 def delivered(number: int, *, size: int = 640, shot: int = 7) -> bytes:
@@ -162,3 +163,26 @@ def test_a_program_pushes_orders_with_a_token(app: FastAPI, workspace: Workspace
     assert answer.status_code == 200 and answer.json()["aside"][0]["code"] == "unknown-brand"
     receipt = send(visitor(app, "curator"), delivered(0), "1", "phone-receipt-1").json()
     assert (receipt["answer"], receipt["reason"]) == ("unknown", "brand_not_learnt")
+
+
+def test_enough_accepted_deliveries_prove_the_levels_on_photos_of_their_own_kind(
+    curator: Visitor, viewer: Visitor, workspace: Workspace
+) -> None:
+    rows = [
+        {"line": f"d{n}", "sku": product(SEED, n).sku, "brand": product(SEED, n).values["category"]} for n in range(51)
+    ]
+    assert curator.post("/api/v1/orders", json={"lines": rows}).json()["lines"] == 51
+    answers = []
+    for n in range(51):
+        made = send(curator, delivered(n, size=240), f"d{n}", f"delivery-{n:04d}").json()
+        answers.append(made)
+        handling = {"handling_id": f"handling-{n:04d}", "action": "accepted"}
+        assert curator.post(f"/api/v1/receipts/{made['receipt_id']}/handling", json=handling).status_code == 200
+    brand = [[one["on"] for one in made["promises"] if one["of"] == "brand"] for made in answers]
+    assert set(brand[0]) == {"catalog"} and set(brand[50]) == {"deliveries"}
+    assert all(one["n"] >= 36 for one in answers[50]["promises"] if one["of"] == "brand")
+    kept = viewer.get("/api/v1/receipts/kept").json()
+    assert kept["accepted"] == 51 and kept["false_alarms"] == sum(made["answer"] == "mismatch" for made in answers)
+    assert "51" in viewer.get("/receipts", headers=PAGE).text
+    labels = workspace.labels().column("sku").to_pylist()
+    assert not any(sku.startswith("delivery") for sku in labels) and workspace.catalog.count(schema.decisions) == 0

@@ -39,6 +39,9 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("GET", "/"): "viewer",
     ("GET", "/catalog"): "viewer",
     ("GET", "/product"): "viewer",
+    ("GET", "/values"): "viewer",
+    ("GET", "/api/v1/values"): "viewer",
+    ("GET", "/look-alikes/strip"): "viewer",
     ("GET", "/models"): "viewer",
     ("GET", "/zoo"): "viewer",
     ("GET", "/api/v1/zoo"): "viewer",
@@ -84,6 +87,7 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("POST", "/api/v1/receipts"): "curator",
     ("POST", "/api/v1/receipts/{receipt_id}/handling"): "curator",
     ("GET", "/api/v1/receipts/counts"): "viewer",
+    ("GET", "/api/v1/receipts/kept"): "viewer",
     ("GET", "/api/v1/receipts/export"): "viewer",
 }
 

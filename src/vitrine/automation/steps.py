@@ -123,7 +123,7 @@ def check(workspace: "Workspace", options: Check, on_progress: Progress) -> Coun
 
 
 def classify(workspace: "Workspace", _options: NoOptions, on_progress: Progress) -> Counts:
-    """Answer every product that the champion has not answered, and order the questions anew."""
+    """Answer every product, and order the questions anew; vectors that are there are not made again."""
     report = workspace.classify(on_progress=on_progress)
     return {name: getattr(report, name) for name in ("known", "products", "published", "to_review")}
 

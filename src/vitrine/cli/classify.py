@@ -8,10 +8,9 @@ from vitrine.cli.options import AsJson, Folder
 
 
 def classify(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
-    """Decide every product that the champion has not answered, and publish what its certificates allow.
+    """Decide every product with the champion and publish what its certificates allow.
 
-    Writes a Parquet data set and the catalog. Interrupted, it continues; run twice, it changes nothing. New photos of a product
-    and a new champion ask for new answers.
+    Writes a Parquet data set and the catalog. Interrupted, it continues; run twice, it changes nothing.
     """
     import vitrine
 
@@ -21,17 +20,13 @@ def classify(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     if as_json:
         output.show_json(asdict(report))
         return
-    if report.output is None:
-        output.say(f"{report.model_id} has answered all {report.known:,} products already; the queue is in order")
-        return
     share = report.published / max(1, report.predictions)
     output.show_table(
         f"Classified by {report.model_id}",
-        ["products", "known already", "predictions", "published", "to review", "photos/s"],
+        ["products", "predictions", "published", "to review", "photos/s"],
         [
             (
                 f"{report.products:,}",
-                f"{report.known:,}",
                 f"{report.predictions:,}",
                 f"{report.published:,} ({share:.0%})",
                 f"{report.to_review:,}",

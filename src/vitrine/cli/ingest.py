@@ -1,16 +1,16 @@
 """`vitrine ingest`: bring photos, products and labels in."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Encoding, Folder
 from vitrine.errors import InputError
-from vitrine.intake.items import Items, items_of_folders, items_of_rows
-from vitrine.intake.source import PhotoSource
-from vitrine.intake.table import columns_of, read_table
+
+if TYPE_CHECKING:
+    from vitrine.intake.items import Items
 
 
 def ingest(
@@ -31,6 +31,9 @@ def ingest(
     What cannot be used goes to quarantine with its row, value and reason: [dim]vitrine check[/] shows it.
     """
     import vitrine
+    from vitrine.intake.items import items_of_folders, items_of_rows
+    from vitrine.intake.source import PhotoSource
+    from vitrine.intake.table import columns_of, read_table
 
     opened = vitrine.open(workspace)
     source = PhotoSource(photos)
@@ -72,7 +75,7 @@ def ingest(
         output.say(f"{report.quarantined:,} rows, cells or files were put aside: vitrine check")
 
 
-def _check_not_empty(items: Items, place: str) -> None:
+def _check_not_empty(items: "Items", place: str) -> None:
     if not items.by_sku:
         first = f"; the first problem: {items.problems[0].reason}" if items.problems else ""
         raise InputError(f"{place}: no product can be read{first}", hint="check --key, --photo and the file's encoding")

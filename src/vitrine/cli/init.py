@@ -2,16 +2,16 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Encoding, Folder
 from vitrine.errors import InputError
-from vitrine.intake.propose import Proposal, ProposedAttribute, propose, propose_attribute, taxonomy_toml
-from vitrine.intake.source import PhotoSource
-from vitrine.intake.table import read_table
+
+if TYPE_CHECKING:
+    from vitrine.intake.propose import Proposal, ProposedAttribute
 
 _CENTER = 0.7  # photos in folders are of all kinds: on real shoe brands 0.84 became 0.88 (docs/LOG.md)
 
@@ -36,6 +36,8 @@ def init(
     [dim]vitrine init --folders photos/ --attribute brand[/]
     """
     from vitrine.embed.build import propose_network
+    from vitrine.intake.propose import propose, taxonomy_toml
+    from vitrine.intake.table import read_table
     from vitrine.workspace import create
 
     changes: dict[str, dict[str, Any]] = {}
@@ -73,14 +75,17 @@ def init(
         _show(report)
 
 
-def _folders_attribute(folders: str, attribute: str) -> ProposedAttribute:
+def _folders_attribute(folders: str, attribute: str) -> "ProposedAttribute":
+    from vitrine.intake.propose import propose_attribute
+    from vitrine.intake.source import PhotoSource
+
     names = Counter(path.rpartition("/")[0].rpartition("/")[2] for path in PhotoSource(folders).list() if "/" in path)
     if len(names) < 2:
         raise InputError(f"{folders} has {len(names)} folders with photos; at least two values are needed")
     return propose_attribute(attribute, names)
 
 
-def _rare(attributes: tuple[ProposedAttribute, ...]) -> dict[str, list[str]]:
+def _rare(attributes: "tuple[ProposedAttribute, ...]") -> dict[str, list[str]]:
     rare = {a.name: [value.name for value in a.values if value.count < 10] for a in attributes}
     return {name: values for name, values in rare.items() if values}
 

@@ -4,14 +4,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder, ModelId
 from vitrine.errors import Refused
-from vitrine.records import PHOTOS
-from vitrine.stores import schema
 
 
 def train(
@@ -136,8 +133,12 @@ def promote(
 
 def models(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     """List models and the history of champions."""
+    import sqlalchemy as sa
+
     import vitrine
     from vitrine.learn.promote import champion_history, champion_of
+    from vitrine.records import PHOTOS
+    from vitrine.stores import schema
 
     opened = vitrine.open(workspace)
     table = schema.models

@@ -31,14 +31,16 @@ def build(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
         "put": len(change.put),
         "removed": len(change.removed),
         "attributes": list(finder.space.values),
-        "collapsed": finder.alarm,
+        "collapsed": finder.alarm and finder.alarm.message,
     }
     if as_json:
         output.show_json(report)
     else:
         output.say(f"{report['products']:,} products on the shelf of {report['space']}")
     if finder.alarm:
-        raise Refused(finder.alarm, hint="check [embedder] output: a softmax is no embedding; vitrine config show")
+        raise Refused(
+            finder.alarm.message, hint="check [embedder] output: a softmax is no embedding; vitrine config show"
+        )
 
 
 @lookalike.command()

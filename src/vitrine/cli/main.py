@@ -27,6 +27,7 @@ from vitrine.cli import (
     taxonomy,
     users,
     watch,
+    weigh,
     zoo,
 )
 from vitrine.cli.run import run as run_plan
@@ -54,6 +55,7 @@ for command in (
     learn.models,
     classify.classify,
     similar.similar,
+    weigh.weigh,
     desk.audit,
     finetune.finetune,
     backup.backup,

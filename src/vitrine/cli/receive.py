@@ -113,17 +113,25 @@ def count_receipts(
     """Receipts and discrepancies by supplier or line."""
     import vitrine
     from vitrine.errors import InputError
+    from vitrine.receive.accepted import kept
     from vitrine.receive.log import tallies
 
     if by not in ("supplier", "line"):
         raise InputError(f"--by is {by!r}", hint="count by supplier or by line")
-    counted = tallies(vitrine.open(workspace).catalog, "line" if by == "line" else "supplier")
+    catalog = vitrine.open(workspace).catalog
+    counted = tallies(catalog, "line" if by == "line" else "supplier")
     if as_json:
         output.show_json([asdict(one) for one in counted])
         return
     columns = [by, "receipts", "match", "mismatch", "unknown", "refused", "accepted all the same", "open"]
     rows = [(one.key or "–", *list(asdict(one).values())[1:]) for one in counted]
     output.show_table("Receipts", columns, rows)
+    held = kept(catalog)
+    if held.accepted:
+        output.say(
+            f"of {held.accepted:,} order lines that were accepted {held.false_alarms:,} had been called a mismatch: "
+            f"at most {output.percent(held.upper)} of such, with 95 % confidence"
+        )
 
 
 @receipts.command("export")
@@ -177,11 +185,14 @@ def _show(entry: Any) -> None:
     for note in evidence["notes"]:
         output.say(f"The photo is {note}.")
     for one in evidence["promises"]:
-        output.say(_PROMISES[one["kind"]].format(of=one["of"], rate=output.percent(one["rate"]), n=one["n"],
-                                                  sure=output.percent(one["confidence"])))  # fmt: skip
+        said = {"rate": output.percent(one["rate"]), "sure": output.percent(one["confidence"]), "n": one["n"]}
+        output.say(_PROMISES[one["kind"]].format(of=one["of"], on=_ON[one.get("on", "catalog")], **said))
 
 
 _PROMISES = {
-    "false_alarms": "by {of}: at most {rate} of what was ordered is called a mismatch (confidence {sure}, n = {n} families)",
-    "false_matches": "by {of}: at most {rate} of what was not ordered is called a match (confidence {sure}, n = {n} families)",
+    "false_alarms": "by {of}: at most {rate} of what was ordered is called a mismatch (confidence {sure}, n = {n} {on})",
+    "false_matches": "by {of}: at most {rate} of what was not ordered is called a match (confidence {sure}, n = {n} {on})",
+    "strangers": "by {of}: at most {rate} of brands never learnt are called a match, if they are to the learnt ones as those "
+    "are to each other (confidence {sure}, n = {n} {on})",
 }
+_ON = {"catalog": "families of the catalog", "deliveries": "accepted deliveries"}

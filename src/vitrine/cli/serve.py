@@ -4,7 +4,6 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import sqlalchemy as sa
 import typer
 
 from vitrine.cli import output
@@ -63,6 +62,8 @@ def how_people_come_in(workspace: "Workspace", host: str, port: int) -> "Access"
 
 def fill_queue_once(workspace: "Workspace") -> None:
     """Ask people what a workspace classified before there was a queue leaves open; what hinders it is only told."""
+    import sqlalchemy as sa
+
     from vitrine.stores import schema
 
     catalog = workspace.catalog
@@ -125,6 +126,7 @@ def _run(
         ) from error
     taken = listener.getsockname()[1]
     app = create_app(workspace, access)
+    app.state.counted.begin()
     shown = f"[{host}]" if ":" in host else host
     link = f"{'https' if tls else 'http'}://{shown}:{taken}/" + (f"open?token={access.link}" if access.by_link else "")
     if as_json:

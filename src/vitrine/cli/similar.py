@@ -57,7 +57,7 @@ def similar(
     else:
         _show(found)
     for note in found.notes:
-        output.say(note)
+        output.say(note.message)
     if found.same_picture:
         output.say(f"left out, because they show this very picture: {', '.join(found.same_picture)}")
 

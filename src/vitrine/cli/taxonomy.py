@@ -4,14 +4,15 @@ import getpass
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
-from vitrine.desk.change_taxonomy import Changed, Wish
-from vitrine.intake.retell import MERGE, RENAME, RENAME_ATTRIBUTE, RETIRE, SPLIT, UNDO
+
+if TYPE_CHECKING:
+    from vitrine.desk.change_taxonomy import Changed, Wish
 
 taxonomy = typer.Typer(
     no_args_is_help=True, help="Change the taxonomy; what was said before is told in the new values."
@@ -32,6 +33,9 @@ def rename(
     as_json: AsJson = False,
 ) -> None:
     """Give a value another name. Nobody is asked anything."""
+    from vitrine.desk.change_taxonomy import Wish
+    from vitrine.intake.retell import RENAME
+
     _make(Wish(RENAME, attribute, (value,), (new,)), workspace, dry_run, as_json)
 
 
@@ -45,6 +49,9 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Make one value of several. Nobody is asked anything."""
+    from vitrine.desk.change_taxonomy import Wish
+    from vitrine.intake.retell import MERGE
+
     _make(Wish(MERGE, attribute, tuple(values), (into,)), workspace, dry_run, as_json)
 
 
@@ -58,6 +65,9 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Make several values of one. People are asked about the products that had it."""
+    from vitrine.desk.change_taxonomy import Wish
+    from vitrine.intake.retell import SPLIT
+
     _make(Wish(SPLIT, attribute, (value,), tuple(into)), workspace, dry_run, as_json)
 
 
@@ -70,6 +80,9 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Take a value out of use. People are asked about the products that had it."""
+    from vitrine.desk.change_taxonomy import Wish
+    from vitrine.intake.retell import RETIRE
+
     _make(Wish(RETIRE, attribute, (value,)), workspace, dry_run, as_json)
 
 
@@ -82,19 +95,30 @@ def rename_attribute(
     as_json: AsJson = False,
 ) -> None:
     """Give an attribute another name, everywhere in the catalog."""
+    from vitrine.desk.change_taxonomy import Wish
+    from vitrine.intake.retell import RENAME_ATTRIBUTE
+
     _make(Wish(RENAME_ATTRIBUTE, attribute, (), (new,)), workspace, dry_run, as_json)
 
 
 @taxonomy.command()
-def undo(dry_run: DryRun = False, workspace: Folder = Path("."), as_json: AsJson = False) -> None:
-    """Take the last change back."""
+def undo(
+    number: Annotated[
+        int | None, typer.Argument(help="The change, as 'history' numbers it; by default the last one.")
+    ] = None,
+    dry_run: DryRun = False,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Take a change back. Exit 1: a later change or an edit of taxonomy.toml builds on it."""
     import vitrine
     from vitrine.desk import change_taxonomy
 
     opened = vitrine.open(workspace)
     path = opened.folder / "taxonomy.toml"
-    changed = change_taxonomy.undo(opened.catalog, path, author=getpass.getuser(), dry_run=dry_run)
-    _show(changed, "", as_json)
+    author = getpass.getuser()
+    changed = change_taxonomy.undo(opened.catalog, path, author=author, number=number, dry_run=dry_run)
+    _show(changed, change_taxonomy.difference(changed, path) if dry_run else "", as_json)
 
 
 @taxonomy.command()
@@ -135,7 +159,7 @@ def history(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     output.show_table("Changes of the taxonomy", ["", "", "attribute", "values", "into", "by", "when"], shown)
 
 
-def _make(wish: Wish, workspace: Path, dry_run: bool, as_json: bool) -> None:
+def _make(wish: "Wish", workspace: Path, dry_run: bool, as_json: bool) -> None:
     import vitrine
     from vitrine.desk import change_taxonomy
 
@@ -147,7 +171,9 @@ def _make(wish: Wish, workspace: Path, dry_run: bool, as_json: bool) -> None:
     _show(changed, text if dry_run else "", as_json)
 
 
-def _show(changed: Changed, text: str, as_json: bool) -> None:
+def _show(changed: "Changed", text: str, as_json: bool) -> None:
+    from vitrine.intake.retell import UNDO
+
     if as_json:
         output.show_json({**asdict(changed), "text": text})
         return
@@ -158,7 +184,7 @@ def _show(changed: Changed, text: str, as_json: bool) -> None:
         f"{done}: {changed.labels:,} labels and {changed.decisions:,} decisions are told otherwise, "
         f"{changed.predictions:,} predictions; {changed.asked:,} questions for people"
     )
-    if changed.kind == UNDO:
+    if changed.kind == UNDO and not changed.learn_again:
         output.say("the model from before fits again: vitrine classify")
     for name in changed.learn_again:
         output.say(f"next: vitrine retrain --attribute {name}")

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from vitrine.deliver.leaving import leaving
 from vitrine.deliver.problems import Problems
 from vitrine.deliver.report import Change, DeliveryReport
-from vitrine.deliver.wording import Part, Wording, read_mapping
+from vitrine.deliver.wording import Section, Wording, read_mapping
 from vitrine.desk.tables import write_rows
 from vitrine.errors import InputError
 from vitrine.intake.items import text
@@ -28,7 +28,7 @@ Field = Literal["sku", "style_id", "name", "description", "brand", "price", "sto
 Said = Literal["value", "origin", "confidence", "said_by", "said_at", "certificate"]
 
 
-class TableColumn(Part):
+class TableColumn(Section):
     """One column: a `field` of the product, or what is `said` of an attribute, by default its value in your words."""
 
     name: str
@@ -54,7 +54,7 @@ class TableColumn(Part):
         )  # fmt: skip
 
 
-class Columns(Part):
+class Columns(Section):
     """The mapping file: the columns in their order."""
 
     column: tuple[TableColumn, ...]

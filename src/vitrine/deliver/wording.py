@@ -22,13 +22,13 @@ from vitrine.errors import InputError
 from vitrine.taxonomy import NOT_APPLICABLE, Attribute, Taxonomy
 
 
-class Part(BaseModel):
-    """A part of a mapping file; a key that it does not know is a mistake."""
+class Section(BaseModel):
+    """A section of a mapping file; a key that it does not know is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Wording(Part):
+class Wording(Section):
     """How the values of an attribute are written.
 
     `values` stand above the names in `language`; with neither, the taxonomy's own values are written. An empty word
@@ -67,7 +67,7 @@ class Wording(Part):
         return attribute
 
 
-_File = TypeVar("_File", bound=Part)
+_File = TypeVar("_File", bound=Section)
 
 
 def read_mapping(path: Path, kind: type[_File], *, guide: str) -> _File:

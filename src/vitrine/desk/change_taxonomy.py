@@ -7,6 +7,7 @@ changed where it stands.
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -17,10 +18,12 @@ import sqlalchemy as sa
 
 from vitrine.classify import TO_REVIEW
 from vitrine.desk import journal, taxonomy_text
+from vitrine.desk.take_back import take_back
 from vitrine.errors import InputError, NotFound, Refused
 from vitrine.intake.retell import (
     MERGE,
     RENAME,
+    RENAME_ATTRIBUTE,
     RETIRE,
     SPLIT,
     UNDO,
@@ -38,6 +41,7 @@ _KEYED = (
     "labels", "decisions", "queue", "leases", "predictions", "audit_rounds", "audit_cohorts", "audits", "recalls",
     "deliveries",
 )  # fmt: skip
+_VERSION = re.compile(r"^version\s*=\s*\d+", re.MULTILINE)
 _AGAIN = "run the same command again; it finishes what it began"
 
 
@@ -101,25 +105,100 @@ def change(catalog: Catalog, path: Path, wish: Wish, *, author: str, dry_run: bo
     return _enter(catalog, path, record, dry_run)
 
 
-def undo(catalog: Catalog, path: Path, *, author: str, dry_run: bool = False) -> Changed:
-    """Take the last change back: taxonomy.toml is as it was, and so is what was said before the change.
+def undo(catalog: Catalog, path: Path, *, author: str, number: int | None = None, dry_run: bool = False) -> Changed:
+    """Take a change back, by default the last one: its lines of taxonomy.toml, and what was said before it.
 
-    Raises NotFound without a change, Refused where taxonomy.toml was edited since.
+    An earlier one can be taken back where no later one builds on it. Raises NotFound without such a change, Refused where
+    another change, or an edit of the file in the same lines, stands in the way.
     """
     text = _text(catalog, path)
     records = history(catalog)
-    undone = {one.undoes for one in records}
-    last = next((one for one in reversed(records) if one.kind != UNDO and one.number not in undone), None)
-    if last is None:
-        raise NotFound("there is no change of the taxonomy to take back", hint="vitrine taxonomy history")
-    if text != last.after:
+    one = _standing(records, number)
+    if after := _builds_on(records, one):
         raise Refused(
-            f"taxonomy.toml was edited since change {last.number} ({last.kind} of {last.attribute})",
+            f"change {after.number} ({_told_short(after)}) builds on change {one.number} ({_told_short(one)})",
+            hint=f"take that one back first: vitrine taxonomy undo {after.number}",
+        )
+    name = next(change.attribute for change in changes_of(records) if change.number == one.number)
+    without = _without(text, one, records, path)
+    record = TaxonomyChange(0, UNDO, name, one.into, one.values, one.number, text, without, author, now())
+    return _enter(catalog, path, record, dry_run)
+
+
+def _standing(records: Sequence[TaxonomyChange], number: int | None) -> TaxonomyChange:
+    """The change of this number, or the last one; it must not have been taken back."""
+    undone = {one.undoes: one.number for one in records if one.undoes is not None}
+    standing = [one for one in records if one.kind != UNDO and one.number not in undone]
+    if number is None and standing:
+        return standing[-1]
+    if number is None or number not in {one.number for one in records}:
+        which = "" if number is None else f" {number}"
+        raise NotFound(f"there is no change{which} of the taxonomy to take back", hint="vitrine taxonomy history")
+    if number in undone:
+        raise Refused(f"change {number} was taken back already, by change {undone[number]}")
+    found = next((one for one in standing if one.number == number), None)
+    if found is None:
+        raise Refused(f"change {number} takes another one back", hint="make that change again")
+    return found
+
+
+def _builds_on(records: Sequence[TaxonomyChange], one: TaxonomyChange) -> TaxonomyChange | None:
+    """The last later change that speaks of the same values, or of the attribute's name where that is what was changed."""
+    undone = {record.undoes for record in records}
+    changes = {change.number: change for change in changes_of(records)}
+    own = changes[one.number]
+    for later in reversed(records):
+        other = changes[later.number]
+        if later.number <= one.number or later.kind == UNDO or later.number in undone:
+            continue
+        if other.attribute != own.attribute or (later.kind == RENAME_ATTRIBUTE) != (one.kind == RENAME_ATTRIBUTE):
+            continue
+        if one.kind == RENAME_ATTRIBUTE or {*own.values, *own.into} & {*other.values, *other.into}:
+            return later
+    return None
+
+
+def _without(text: str, one: TaxonomyChange, records: Sequence[TaxonomyChange], path: Path) -> str:
+    """The text of taxonomy.toml with a change taken out of it."""
+    if text == one.after:
+        return one.before
+    try:
+        if one.kind == RENAME_ATTRIBUTE:
+            taken = taxonomy_text.rename_attribute(text, json.loads(one.into)[0], one.attribute)
+        else:
+            taken = _merged(text, one, records, path)
+        parse(taken, where=str(path))
+    except InputError as error:
+        raise Refused(f"without change {one.number} the taxonomy would not hold: {error.message}") from None
+    return taken
+
+
+def _merged(text: str, one: TaxonomyChange, records: Sequence[TaxonomyChange], path: Path) -> str:
+    """The text with the lines of a change as they were before it, under the names that attributes have got since."""
+    version = _VERSION.search(text)
+    before, after = (_VERSION.sub(version[0], side) if version else side for side in (one.before, one.after))
+    undone = {record.undoes for record in records}
+    for later in records:
+        if later.number > one.number and later.kind == RENAME_ATTRIBUTE and later.number not in undone:
+            before, after = (_renamed(side, later.attribute, json.loads(later.into)[0]) for side in (before, after))
+    version = _VERSION.search(after)
+    taken = take_back(before, after, _VERSION.sub(version[0], text) if version else text)
+    if taken is None:
+        raise Refused(
+            f"{path.name} was edited since change {one.number} ({_told_short(one)}) in the same lines",
             hint="make the change back with another one: vitrine taxonomy rename, merge or split",
         )
-    name = name_after(last, records)
-    record = TaxonomyChange(0, UNDO, name, last.into, last.values, last.number, text, last.before, author, now())
-    return _enter(catalog, path, record, dry_run)
+    return taxonomy_text.count_up(_VERSION.sub(f"version = {parse(text).version}", taken))
+
+
+def _renamed(text: str, attribute: str, new: str) -> str:
+    """The text with an attribute under another name, where it was there by then."""
+    return taxonomy_text.rename_attribute(text, attribute, new) if attribute in parse(text).attributes else text
+
+
+def _told_short(one: TaxonomyChange) -> str:
+    words = ", ".join(json.loads(one.values) or json.loads(one.into))
+    return f"{one.kind} of {one.attribute}: {words}" if one.kind != RENAME_ATTRIBUTE else f"{one.kind} to {words}"
 
 
 def history(catalog: Catalog) -> list[TaxonomyChange]:
@@ -178,6 +257,7 @@ def _apply(catalog: Catalog, connection: sa.Connection, record: TaxonomyChange, 
     connection.execute(sa.delete(schema.retold))
     catalog.add(schema.retold, retold(changes_of(records)), connection=connection)
     values, into = json.loads(record.values), json.loads(record.into)
+    text_before = next((one.before for one in records if one.number == record.undoes), None)
     counts = {one.name: _count(connection, one, name, values) for one in (schema.labels, schema.decisions)}
     predictions = _retell_predictions(connection, record, name)
     asked = _ask(connection, name, values)
@@ -191,7 +271,7 @@ def _apply(catalog: Catalog, connection: sa.Connection, record: TaxonomyChange, 
         decisions=counts["decisions"],
         predictions=predictions,
         asked=asked,
-        learn_again=[] if record.kind == UNDO else [name],
+        learn_again=[] if record.after == text_before else [name],  # what was learnt on this very text fits again
         text=record.after,
         applied=applied,
     )

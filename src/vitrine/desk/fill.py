@@ -1,9 +1,9 @@
 """Fill the queue: which predictions people are asked about, in the order of what an answer is worth.
 
-The worth of a question is how uncertain the answer is, times the family it speaks for, times the product's business
-weight. Look-alikes teach little twice: the n-th question of a cluster and predicted value counts 1/n, the greedy order
-of a gain that grows with the logarithm of what is known there, and two of a cluster do not follow each other where that
-can be helped.
+The worth of a question is how uncertain the answer is, times the business weights of the family that it speaks for, or
+times the products in it where none were given. Look-alikes teach little twice: the n-th question of a cluster and predicted
+value counts 1/n, the greedy order of a gain that grows with the logarithm of what is known there, and two of a cluster do
+not follow each other where that can be helped.
 """
 
 from collections import deque
@@ -50,7 +50,7 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
     is left. What chance chose, audits (see `vitrine.desk.draw`) and a fair sample (`vitrine.desk.sample`), stands between.
     """
     predictions, members, labels = _known(catalog, taxonomy)
-    questions = rank(predictions, members, labels, surroundings, frequency(predictions))
+    questions = rank(predictions, members, labels, catalog.read(schema.weights), surroundings, frequency(predictions))
     with catalog.transaction() as connection:
         catalog.lock(schema.queue, connection)
         champion = champion_of(catalog)
@@ -71,10 +71,12 @@ def ask_about(catalog: Catalog, taxonomy: Taxonomy, skus: Sequence[str]) -> int:
     these products: nothing is held against their surroundings, and what speaks for a whole family is seen when `fill`
     orders all questions anew.
     """
+    weights = catalog.read(schema.weights)
     opened = 0
     for some in journal.chunks(sorted(skus)):
         predictions, members, labels = _known(catalog, taxonomy, some)
-        questions = list(rank(predictions, members, labels, None, _frequency_among_all(catalog, predictions)))
+        frequency = _frequency_among_all(catalog, predictions)
+        questions = list(rank(predictions, members, labels, weights, None, frequency))
         with catalog.transaction() as connection:
             catalog.lock(schema.queue, connection)
             entered = journal.entries_of(connection, [(sku, name) for sku in some for name in taxonomy.attributes])
@@ -115,14 +117,16 @@ def rank(
     predictions: pa.Table,
     members: pa.Table,
     labels: pa.Table,
+    weights: pa.Table,
     surroundings: Surroundings | None,
     frequency: pa.Table,
 ) -> Iterator[Question]:
     """The questions that predictions leave, the one most worth asking first.
 
     `predictions` has the columns sku, attribute, head_id, value, confidence, decision; `members` sku, family_id;
-    `labels` sku, attribute, value: what is known already; `frequency` attribute, value, with_value, in_all: how many
-    products of the catalog have this prediction, and any of the attribute. A question has sku, attribute, head_id,
+    `labels` sku, attribute, value: what is known already; `weights` sku, weight, of which only the relation to their
+    mean counts: a product without one counts as an average one; `frequency` attribute, value, with_value, in_all: how
+    many products of the catalog have this prediction, and any of the attribute. A question has sku, attribute, head_id,
     reason, worth, family_size and cluster.
     """
     alike = surroundings.clusters if surroundings else {}
@@ -130,6 +134,7 @@ def rank(
         connection.register("predictions", predictions)
         connection.register("members", members)
         connection.register("labelled", labels)
+        connection.register("weighed", weights)
         connection.register("frequency", frequency)
         connection.register("alike", pa.table({"sku": list(alike), "cluster": pa.array(alike.values(), pa.int64())}))
         connection.register("agreeing", agreement(predictions, members, surroundings))
@@ -261,10 +266,11 @@ def _agreement(name: str, predictions: pa.Table, surroundings: Surroundings, nea
 _RANKED = f"""
 with known as (
     select p.*, l.value as label, coalesce(m.family_id, p.sku) as family, coalesce(g.agreement, 1) as agreement,
-           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster, f.with_value, f.in_all
+           coalesce(a.cluster, -1 - row_number() over (order by p.sku)) as cluster, f.with_value, f.in_all,
+           coalesce(w.weight / (select nullif(avg(weight), 0) from weighed), 1) as weight
     from predictions p join frequency f using (attribute, value) left join members m using (sku)
     left join alike a using (sku) left join agreeing g using (sku, attribute)
-    left join labelled l using (sku, attribute)
+    left join labelled l using (sku, attribute) left join weighed w using (sku)
 ), reasoned as (
     select *, case when label is not null then '{queue.AGAINST_LABEL}'
                    when with_value < least({RARE_BELOW}, greatest(3, 0.01 * in_all)) then '{queue.RARE}'
@@ -274,6 +280,7 @@ with known as (
     from known
 ), asked as (
     select *, count(*) over (partition by attribute, family) as family_size,
+           sum(weight) over (partition by attribute, family) as family_weight,
            case when label is not null then {LABEL_DOUBTED} * confidence
                 when reason = '{queue.OUTLIER}' then greatest(1 - confidence, (1 - agreement) / 2)
                 else 1 - confidence end as doubt
@@ -281,7 +288,7 @@ with known as (
     where case when label is null then decision <> '{PUBLISHED}' or reason <> '{queue.UNCERTAIN}' else label <> value end
 ), worth as (
     select *, doubt * case when row_number() over (partition by attribute, family order by doubt desc, sku) = 1
-                           then family_size else 1 end as worth
+                           then family_weight else weight end as worth
     from asked
 ), discounted as (
     select *, worth / row_number() over (partition by attribute, cluster, value order by worth desc, sku) as gain

@@ -137,7 +137,12 @@ def check_value(taxonomy: Taxonomy, attribute: str, value: str) -> None:
 def _cells(catalog: Catalog, attribute: str, value: str, after: tuple[float, str] | None, size: int) -> sa.Select[Any]:
     said, products, asked = schema.predictions, schema.products, schema.queue
     decision = audit.decision_now(audit.stopped(catalog))
-    of_head = sa.select(said.c.head_id).where(said.c.model_id == champion_of(catalog), said.c.attribute == attribute)
+    # in the order of an index: without one PostgreSQL reads the table until a row of the attribute comes
+    of_head = (
+        sa.select(said.c.head_id)
+        .where(said.c.model_id == champion_of(catalog), said.c.attribute == attribute)
+        .order_by(said.c.confidence)
+    )
     query = (
         sa.select(said.c.sku, products.c.name, said.c.confidence, decision, asked.c.reason)
         .join(products, products.c.sku == said.c.sku)

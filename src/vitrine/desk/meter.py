@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 _TIMES_ALLOWED = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)  # error rates that money is put on; 1 puts none
@@ -51,6 +50,8 @@ def upper_bound(errors: int, audits: int, risk: float) -> float:
     and because its logarithm is convex in p the mean p̄ stands in for rates that change (Howard, Ramdas, McAuliffe and
     Sekhon 2020, Probability Surveys 17, for Bernoulli sums).
     """
+    from scipy.optimize import brentq
+
     if not audits:
         return 1.0
     gain = 1 - np.exp(-_TILTS)

@@ -36,8 +36,9 @@ _ASKED_BY_PEOPLE = (journal.REJECTED, journal.UNSURE, journal.REVIEW)
 class Item:
     """One question, lent until `expires_at`: which value has this attribute of this product?
 
-    `reason` says why it is asked. A `blind` item is shown without `predicted`, `confidence` (0..1) and `alternatives`
-    (value → probability): they are empty then. `photos` are photo_ids, side views first.
+    `reason` says why it is asked, `weight` is the product's business weight as it was given. A `blind` item is shown
+    without `predicted`, `confidence` (0..1) and `alternatives` (value → probability): they are empty then. `photos` are
+    photo_ids, side views first.
     """
 
     sku: str
@@ -49,6 +50,7 @@ class Item:
     confidence: float | None
     alternatives: Mapping[str, float]
     family_size: int
+    weight: float | None
     worth: float
     blind: bool
     version: int
@@ -186,8 +188,10 @@ def _items(connection: sa.Connection, leases: Sequence[Lease]) -> list[Item]:
     queued = {(row.sku, row.attribute): row for row in rows_of(connection, schema.queue, pairs)}
     said = {(row.sku, row.attribute, row.head_id): row for row in rows_of(connection, schema.predictions, pairs)}
     entries = journal.entries_of(connection, pairs)
-    products = schema.products
+    products, weights = schema.products, schema.weights
     names = dict(connection.execute(sa.select(products.c.sku, products.c.name).where(products.c.sku.in_(skus))).all())
+    weighed = sa.select(weights.c.sku, weights.c.weight).where(weights.c.sku.in_(skus))
+    weight_of = dict(connection.execute(weighed).all())
     photos = photos_of(connection, skus)
     items = []
     for lease, pair in zip(leases, pairs, strict=True):
@@ -204,6 +208,7 @@ def _items(connection: sa.Connection, leases: Sequence[Lease]) -> list[Item]:
                 confidence=shown and shown.confidence,
                 alternatives=json.loads(shown.alternatives) if shown else {},
                 family_size=row.family_size,
+                weight=weight_of.get(lease.sku),
                 worth=row.worth,
                 blind=lease.blind,
                 version=lease.version,

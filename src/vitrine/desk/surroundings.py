@@ -16,7 +16,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import MiniBatchKMeans
 
 from vitrine.errors import InputError, NotFound
 from vitrine.learn.fuse import PhotoVectors, fuse
@@ -156,6 +155,8 @@ def _small(
 
 
 def _clusters(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    from sklearn.cluster import MiniBatchKMeans
+
     count = max(1, len(vectors) // _PER_CLUSTER)
     fitted = MiniBatchKMeans(count, batch_size=4_096, n_init=1, random_state=_SEED, reassignment_ratio=0)
     return np.asarray(fitted.fit_predict(vectors), np.int64)

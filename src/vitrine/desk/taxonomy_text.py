@@ -89,6 +89,16 @@ def rename_attribute(text: str, attribute: str, new: str) -> str:
     return tomlkit.dumps(document)
 
 
+def count_up(text: str) -> str:
+    """The text with the next version. InputError where it is no TOML."""
+    try:
+        document = _parsed(text)
+    except tomlkit.exceptions.ParseError as error:
+        raise InputError(str(error)) from None
+    _count_up(document)
+    return tomlkit.dumps(document)
+
+
 def _parsed(text: str) -> tomlkit.TOMLDocument:
     return tomlkit.parse(text)
 
@@ -180,7 +190,7 @@ def _follow(document: tomlkit.TOMLDocument, attribute: str, becomes: Callable[[s
         if attribute in rule:
             _follow_list(rule, attribute, becomes, f"exclude number {number}")
             if name != attribute:
-                rule[name] = rule.pop(attribute)
+                rules[number - 1] = _rebuilt(rule, {attribute: [(name, rule[attribute])]})
 
 
 def _follow_list(rule: Any, key: str, becomes: Callable[[str], list[str]], place: str) -> None:

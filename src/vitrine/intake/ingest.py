@@ -20,7 +20,7 @@ from vitrine.intake.labels import TABLE, current_labels
 from vitrine.intake.measure import measure
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.twins import fingerprint
-from vitrine.records import Label, Photo, Product, ProductPhoto, Quarantined, now
+from vitrine.records import Label, Photo, Product, ProductPhoto, Quarantined, Weight, now
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
@@ -125,6 +125,8 @@ class Intake:
             new = self._new(connection, items, photos)
             self.catalog.put(schema.products, [_product(i) for i in items if i.fields], connection=connection)
             self.catalog.add(schema.products, [_product(i) for i in items if not i.fields], connection=connection)
+            weights = [Weight(i.sku, i.fields["weight"], moment) for i in items if "weight" in i.fields]
+            self.catalog.put(schema.weights, weights, connection=connection)
             self.catalog.put(schema.photos, photos, connection=connection)
             _forget_replaced(connection, links)
             self.catalog.put(schema.product_photos, _unique_links(links), connection=connection)

@@ -3,6 +3,7 @@
 One product may stand in several rows (one a photo); its rows are brought together here.
 """
 
+import math
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -176,7 +177,27 @@ def _read_fields(item: Item, row: TableRow, columns: Columns) -> list[Problem]:
             item.fields.setdefault("stock", int(stock))
         else:
             problems.append(Problem(row.number, "bad-stock", item.sku, stock, f"'{stock}' is no number of pieces"))
+    weight = text(row.cells.get(columns.weight))
+    if not is_empty(weight):
+        try:
+            item.fields.setdefault("weight", read_weight(weight))
+        except ValueError:
+            problems.append(
+                Problem(row.number, "bad-weight", item.sku, weight, f"'{weight}' is no weight of 0 or more")
+            )
     return problems
+
+
+def read_weight(cell: str) -> float:
+    """A business weight: a finite number of 0 or more, with a decimal point or comma; ValueError for anything else.
+
+    >>> read_weight("12,5"), read_weight("300")
+    (12.5, 300.0)
+    """
+    weight = float(cell.replace(",", "."))
+    if not (math.isfinite(weight) and weight >= 0):
+        raise ValueError(cell)
+    return weight
 
 
 def read_price(cell: str) -> float:

@@ -23,6 +23,7 @@ _NAMES_OF_COLUMN = {
     "description": ("description", "descricao", "text"),
     "brand": ("brand", "marca"),
     "price": ("price", "preco", "precio", "harga"),
+    "weight": ("business_weight", "peso_comercial", "bobot_bisnis"),
     "stock": ("stock", "in_stock", "quantity", "estoque", "existencias", "stok"),
 }
 

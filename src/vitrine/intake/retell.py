@@ -147,7 +147,7 @@ def name_after(one: TaxonomyChange, records: Sequence[TaxonomyChange]) -> str:
     if one.kind == RENAME_ATTRIBUTE:
         return str(json.loads(one.into)[0])
     undone = next((record for record in records if record.number == one.undoes), None)
-    return undone.attribute if undone else one.attribute
+    return undone.attribute if undone and undone.kind == RENAME_ATTRIBUTE else one.attribute
 
 
 def _forth(one: Change, value: str) -> tuple[str, str | None]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 
 from vitrine.learn.rowwise import LOG_FLOOR, log_softmax
@@ -29,6 +28,8 @@ class Boosted:
 
     def log_proba(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, d) rows as (n, k) log probabilities."""
+        import xgboost as xgb
+
         booster = xgb.Booster(model_file=bytearray(self.model))
         scores = np.full((len(x), self.k), -1e6, dtype=np.float32)
         scores[:, self.present] = booster.inplace_predict(
@@ -64,6 +65,8 @@ def fit_boosted(
 
     With `held_out` rows it stops early, when their log-loss has not improved for `PATIENCE` rounds.
     """
+    import xgboost as xgb
+
     present, dense = np.unique(y, return_inverse=True)
     columns = min(COLUMNS, x.shape[1])
     train = xgb.QuantileDMatrix(x[:, :columns], dense, max_bin=BINS, nthread=1)

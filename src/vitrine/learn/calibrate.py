@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from vitrine.errors import InputError
 
@@ -119,6 +118,8 @@ def _inner_loss(
 
 def _fit(scores: NDArray[np.float64], y: NDArray[np.integer[Any]], spread: float) -> tuple[float, NDArray[np.float64]]:
     """Minimize the mean log-loss plus the bias penalty; it is convex, so one start is enough."""
+    from scipy.optimize import minimize
+
     n, k = scores.shape
     rows = np.arange(n)
     counts = np.bincount(y, minlength=k) / n

@@ -26,7 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import beta, binom
+from scipy.special import bdtr, betaincinv
 
 from vitrine.errors import InputError
 from vitrine.learn.answers import Answers, one_per_family
@@ -173,7 +173,7 @@ def certify_values(
 
 def upper_bound(errors: int, n: int, delta: float) -> float:
     """Exact upper bound of an error rate at confidence 1 - delta (Clopper and Pearson 1934); 1 for n = 0."""
-    return float(beta.ppf(1 - delta, errors + 1, n - errors)) if errors < n else 1.0
+    return float(betaincinv(errors + 1, n - errors, 1 - delta)) if errors < n else 1.0
 
 
 def _check_promise(precision: float, confidence: float, tests: int) -> None:
@@ -191,7 +191,7 @@ def _test(chosen: Plan, drawn: Answers, alpha: float, delta: float) -> list[Leve
     for level in chosen.levels:
         published = scored >= level
         n, errors = int(published.sum()), int((~drawn.correct[published]).sum())
-        p_value = float(binom.cdf(errors, n, alpha)) if n else 1.0
+        p_value = float(bdtr(errors, n, alpha)) if n else 1.0
         tested.append(Level(level, n, errors, p_value))
         if p_value > delta:
             break

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import beta, norm, t
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from vitrine.errors import Refused
 from vitrine.learn.answers import WHOLE_PRODUCT
@@ -97,8 +97,8 @@ def interval(flags: NDArray[Any], families: NDArray[Any]) -> tuple[float, float]
     share = float(sums.sum() / sizes.sum())
     n = _independent_rows(sums, sizes, share)
     right, wrong = share * n, (1 - share) * n
-    low = beta.ppf(_TAIL, right, wrong + 1) if right else 0.0
-    high = beta.ppf(1 - _TAIL, right + 1, wrong) if wrong else 1.0
+    low = betaincinv(right, wrong + 1, _TAIL) if right else 0.0
+    high = betaincinv(right + 1, wrong, 1 - _TAIL) if wrong else 1.0
     return round(float(low), 4), round(float(high), 4)
 
 
@@ -110,7 +110,7 @@ def _independent_rows(sums: NDArray[Any], sizes: NDArray[Any], share: float) -> 
         return float(families)
     variance = scatter * families / (families - 1)
     # the variance itself is estimated, from few families badly
-    known = (norm.ppf(_TAIL) / t.ppf(_TAIL, families - 1)) ** 2
+    known = (ndtri(_TAIL) / stdtrit(families - 1, _TAIL)) ** 2
     return float(min(rows, share * (1 - share) / variance) * known)
 
 

@@ -11,7 +11,6 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
 from vitrine.errors import InputError, Refused, StorageError
@@ -221,6 +220,8 @@ def _check(
 
 
 def _candidate(one: _Tried | Audition, y: NDArray[np.int64], *, chosen: bool = False) -> Candidate:
+    from sklearn.metrics import f1_score
+
     guess = one.log_proba.argmax(axis=1)
     macro = float(f1_score(y, guess, labels=np.unique(y), average="macro", zero_division=0.0))
     accuracy = float((guess == y).mean())

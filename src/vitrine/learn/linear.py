@@ -5,7 +5,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from vitrine.learn.rowwise import LOG_FLOOR, log_softmax, rowwise
 
@@ -43,6 +42,8 @@ def fit_linear(x: NDArray[np.float32], y: NDArray[np.int64], k: int, *, strength
 
     Values without a row get the floor probability.
     """
+    from sklearn.linear_model import LogisticRegression
+
     present = np.unique(y)
     weight = np.zeros((x.shape[1], k), dtype=np.float32)
     bias = np.full(k, ABSENT, dtype=np.float32)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from math import ceil, log
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import bdtr, bdtrik, expit, logit
 
 from vitrine.learn.answers import Answers, Bools, Floats, Strings
@@ -120,6 +119,8 @@ def _offsets(train: Answers, weight: Floats) -> dict[str, float]:
     common one: the marginal error at a level is then alike for all values, which publishes most at a given
     total error.
     """
+    from scipy.optimize import minimize
+
     values, index = np.unique(train.value.astype(str), return_inverse=True)
     enough = np.bincount(index, weight) >= MIN_PREDICTIONS
     rows = train.confidence >= 0.5  # the doubtful end says little about the end that is published

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from vitrine.errors import NotFound, Refused
 from vitrine.learn.evaluate import interval_of_difference
@@ -199,7 +199,7 @@ def _drops(columns: dict[str, NDArray[Any]], difference: NDArray[np.float64]) ->
         of_value = difference[(columns["attribute"] == attribute) & (columns["label"] == value)]
         if len(of_value) >= _LEAST_ROWS:
             spread = max(float(of_value.std(ddof=1)), 1e-9) / np.sqrt(len(of_value))
-            p_value = float(norm.cdf((of_value.mean() + _ALLOWED_DROP) / spread))
+            p_value = float(ndtr((of_value.mean() + _ALLOWED_DROP) / spread))
             found.append((p_value, f"{attribute} = {value} ({100 * of_value.mean():+.1f} points)"))
     found.sort()
     drops = []

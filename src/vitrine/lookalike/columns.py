@@ -12,6 +12,7 @@ from vitrine.lookalike.known import known_values
 from vitrine.lookalike.shelf import Shelf
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
+from vitrine.taxonomy import fold
 
 UNSAID = -1  # nobody has said a value
 ELSE = -2  # somebody has said a value that the space does not know
@@ -19,7 +20,7 @@ ELSE = -2  # somebody has said a value that the space does not know
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """Of every place its brand (case folded, empty if unknown), price and stock (NaN if unknown)."""
+    """Of every place its brand (without case and accents, empty if unknown), price and stock (NaN if unknown)."""
 
     brand: NDArray[np.object_]
     price: NDArray[np.float64]
@@ -79,7 +80,7 @@ class Columns:
         for row in self._catalog.read(sa.select(*columns)).to_pylist():
             place = self._shelf.place_of.get(row["sku"])
             if place is not None:
-                brand[place] = (row["brand"] or "").casefold()
+                brand[place] = fold(row["brand"] or "")
                 price[place] = np.nan if row["price"] is None else row["price"]
                 stock[place] = np.nan if row["stock"] is None else row["stock"]
         return Sold(brand, price, stock)

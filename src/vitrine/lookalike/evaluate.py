@@ -81,7 +81,8 @@ def evaluate(
         for name, flags in galleries.items():
             side = _side(space, dataset, take, names, _some(flags, _MOST_SEARCHED))
             report[name] = _measured(space, queries, side, names, steered)
-    report["collapsed"] = collapsed(queries.plain)
+    alarm = collapsed(queries.plain)
+    report["collapsed"] = alarm and alarm.message
     return report
 
 

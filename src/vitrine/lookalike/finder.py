@@ -12,8 +12,9 @@ from vitrine.intake.twins import Index as Fingerprints
 from vitrine.lookalike.columns import Columns
 from vitrine.lookalike.index import Index
 from vitrine.lookalike.known import known_values
+from vitrine.lookalike.note import UNLIKE, Note
 from vitrine.lookalike.same_picture import photos_of, same_picture
-from vitrine.lookalike.search import UNLIKE, Found, Query, search
+from vitrine.lookalike.search import Found, Query, search
 from vitrine.lookalike.shelf import Change, PointsOf, Progress, Shelf
 from vitrine.lookalike.space import Described, Vectors
 from vitrine.lookalike.wanted import Wanted
@@ -33,7 +34,7 @@ class Finder:
         points_of: PointsOf,
         *,
         attribute: str = "",
-        alarm: str | None = None,
+        alarm: Note | None = None,
     ) -> None:
         """`attribute` is what probabilities speak of where a search does not say; empty: the first that was learnt.
 
@@ -68,7 +69,7 @@ class Finder:
         if sku not in self.shelf.place_of:
             raise NotFound(f"there is no product {sku[:80]!r} with a photo", hint="search for it in the catalog")
         found = self._search(Query(self._described(sku), self._known(sku), [sku, *left_out]), wanted)
-        return Found(found.products, [note for note in found.notes if note != UNLIKE])
+        return Found(found.products, [note for note in found.notes if note.code != UNLIKE])
 
     def of_photo(self, photo: Photo, vector: Vectors, wanted: Wanted) -> Found:
         """Look-alikes of a new photo with its vector (1, dim), without products that show this very picture.
@@ -90,7 +91,7 @@ class Finder:
                 left_out += same_picture(connection, copies)
             found = self._search(Query(described, left_out=left_out), wanted)
         # a photo that is in the catalog is not unlike everything
-        notes = [note for note in found.notes if note != UNLIKE or not left_out]
+        notes = [note for note in found.notes if note.code != UNLIKE or not left_out]
         return Found(found.products, notes, sorted(set(left_out)))
 
     def _fill(self) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
@@ -141,6 +140,8 @@ def _logistic(columns: Floats, truth: Floats) -> Floats:
 
     Columns are standardized for the fit: near pairs differ in the third digit of their similarity.
     """
+    from scipy.optimize import minimize
+
     middle, spread = columns.mean(axis=0), np.maximum(columns.std(axis=0), _LEAST_SPREAD)
     columns = (columns - middle) / spread
 

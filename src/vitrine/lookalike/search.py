@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vitrine.lookalike.columns import Columns
 from vitrine.lookalike.index import Ids, Index, Points
 from vitrine.lookalike.known import known_values
+from vitrine.lookalike.note import NO_OTHER, NONE_FITS, UNLIKE, Note, note
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.space import Described, Floats
 from vitrine.lookalike.steer import agreement, steer_point, steered_scores
@@ -22,7 +23,6 @@ from vitrine.stores.catalog import Catalog
 _PER_SHOWN = 10
 _AT_LEAST = 200
 _SPARE = 2  # looked up for every one that is shown: a product may have gone or changed its price meanwhile
-UNLIKE = "nothing here looks like this: 99 of 100 products have a nearer look-alike"
 _KNOWN = 0.999  # what people say of both is as good as sure
 
 
@@ -75,7 +75,7 @@ class Found:
     """The answer, best first; what a person should know about it; products that show the very photo that was asked with."""
 
     products: list[Similar]
-    notes: list[str]
+    notes: list[Note]
     same_picture: list[str] = field(default_factory=list)
 
 
@@ -118,9 +118,9 @@ def search(
         for sku, place, one in zip(skus, order, told, strict=True)
         if sku in rows and wanted.filters.fits(rows[sku])
     ]
-    notes = [] if len(ids) else [_nothing(wanted)]
+    notes = [] if len(ids) else [note(NONE_FITS if wanted.filters else NO_OTHER)]
     if len(ids) and not (steering or wanted.filters) and predicted[0] < space.metric.unlike:
-        notes.append(UNLIKE)
+        notes.append(note(UNLIKE))
     return Found(products[: wanted.count], notes)
 
 
@@ -219,7 +219,3 @@ def _products(catalog: Catalog, skus: Sequence[str]) -> dict[str, dict[str, Any]
         if photo["sku"] in rows:
             rows[photo["sku"]]["photo_id"] = photo["photo_id"]
     return rows
-
-
-def _nothing(wanted: Wanted) -> str:
-    return "no product fits the filters" if wanted.filters else "there is no other product with a photo"

@@ -11,6 +11,7 @@ from vitrine.lookalike.columns import UNSAID, Columns, Sold
 from vitrine.lookalike.index import Mask
 from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.steer import Steering
+from vitrine.taxonomy import fold
 
 MOST = 200
 
@@ -53,7 +54,7 @@ class Filters:
         """Whether a product's brand, price and stock are as wanted; what is not known does not fit."""
         price, stock = product["price"], product["stock"]
         return (
-            (self.brand is None or (product["brand"] or "").casefold() == self.brand.casefold())
+            (self.brand is None or fold(product["brand"] or "") == fold(self.brand))
             and (self.at_least is None or (price is not None and price >= self.at_least))
             and (self.at_most is None or (price is not None and price <= self.at_most))
             and (not self.in_stock or (stock or 0) > 0)
@@ -73,7 +74,7 @@ class Filters:
     def _sold(self, sold: Sold) -> Mask:
         mask = np.ones(len(sold.price), np.bool_)
         if self.brand is not None:
-            mask &= sold.brand == self.brand.casefold()
+            mask &= sold.brand == fold(self.brand)
         if self.at_least is not None:
             mask &= sold.price >= self.at_least
         if self.at_most is not None:

@@ -1,6 +1,6 @@
 """The marketplace's demo: simulate, build, prove that nothing looks ahead, train four tasks, score, report.
 
-Its figures stand beside the best that the planted truth allows: a model finds what is there and nothing more.
+Its figures stand beside those of the planted truth on the same rows: a model finds what is there and nothing more.
 """
 
 import json
@@ -13,8 +13,9 @@ from typing import Any
 from vitrine.errors import Refused
 from vitrine.learn.promote import champion_of
 from vitrine.market.home import Market
-from vitrine.market.jobs import run_promotion, run_training
+from vitrine.market.jobs import judged_rows, run_promotion, run_training
 from vitrine.market.lookahead import lookahead
+from vitrine.market.planted import against_truth
 from vitrine.market.profit import Costs
 from vitrine.market.refresh import month_starts
 from vitrine.market.report.write import write_report
@@ -33,7 +34,7 @@ _TRIALS = 6
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """Everything the demo shows at its end; `best` is the AUC (mean, low, high) that the planted truth allows."""
+    """Everything the demo shows at its end; `truth` sets each task's model beside the planted truth."""
 
     folder: Path
     ingested: dict[str, Any]
@@ -42,7 +43,7 @@ class DemoReport:
     training: dict[str, dict[str, Any]]
     segments: dict[str, Any]
     scores: list[dict[str, Any]]
-    best: dict[str, dict[str, float]]
+    truth: dict[str, dict[str, Any]]
     report: Path
     seconds: float
 
@@ -87,7 +88,10 @@ def run_demo(folder: Path, *, sellers: int, orders: int, seed: int, watch: Watch
         training=training,
         segments=segments,
         scores=scores,
-        best=_best(files),
+        truth={
+            task: against_truth(judged_rows(market, one["model"]), files / "truth", task, seed=seed)
+            for task, one in training.items()
+        },
         report=write_report(market),
         seconds=time.perf_counter() - started,
     )
@@ -103,14 +107,3 @@ def _try_promotion(market: Market, task: str, one: dict[str, Any]) -> None:
         one["not_promoted"] = error.message
     else:
         one["promoted"] = True
-
-
-def _best(files: Path) -> dict[str, dict[str, float]]:
-    """The planted AUC of each task: no model can do better than chance allows above it."""
-    bounds = json.loads((files / "truth" / "bounds.json").read_text(encoding="utf-8"))
-    return {task: _bound(of) for task, of in bounds.items() if task in _LABELLED}
-
-
-def _bound(of: dict[str, Any]) -> dict[str, float]:
-    flat = of if "auc" in of else next((one for one in of.values() if isinstance(one, dict) and "auc" in one), {})
-    return {name: flat[name] for name in ("auc", "low", "high") if name in flat}

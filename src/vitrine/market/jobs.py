@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
@@ -94,7 +95,7 @@ def run_promotion(market: "Market", name: str, model_id: str | None) -> dict[str
     elif champion is None:
         comparison = against_chance(scorecard(market, challenger))
     elif champion != challenger:
-        later = pq.read_table(_folder(market, challenger) / "later.parquet")
+        later = judged_rows(market, challenger)
         keys = [(later.schema.metadata or {})[key].decode() for key in (b"time", b"group")]
         models = [Model.load(market.data / "models", one) for one in (challenger, champion)]
         comparison = compare_auc(models[0], models[1], later, keys=(keys[0], keys[1]))
@@ -148,6 +149,11 @@ def scorecard(market: "Market", model_id: str) -> dict[str, Any]:
         raise NotFound(f"{model_id} has no scorecard", hint="vitrine market models lists those there are")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def judged_rows(market: "Market", model_id: str) -> pa.Table:
+    """The later rows that a model was judged on: key, label, features, `score`; the metadata name time, group and entity."""
+    return pq.read_table(_folder(market, model_id) / "later.parquet")
 
 
 def features_id(name: str) -> str:

@@ -75,6 +75,29 @@ def auc_difference(
     return mean, (low, high)
 
 
+def auc_within(
+    y: Labels, score: Floats, strata: NDArray[Any], groups: NDArray[Any], *, seed: int = 0, draws: int = DRAWS
+) -> dict[str, float]:
+    """AUC over pairs of one stratum alone, `{"mean", "low", "high"}`; 95 % interval by bootstrap over `groups` (n,)."""
+    rows_of = [np.flatnonzero(strata == one) for one in np.unique(strata)]
+    parts = [(rows, _sorted(y[rows], score[rows])) for rows in rows_of]
+    _, group_of = np.unique(groups, return_inverse=True)
+
+    def paired(weight: Floats) -> float:
+        pairs, right = 0.0, 0.0
+        for rows, part in parts:
+            heavy = weight[rows][part.order]
+            ones = float((heavy * part.y).sum())
+            of_part = ones * float((heavy * (1 - part.y)).sum())
+            if of_part:
+                pairs, right = pairs + of_part, right + of_part * _auc(part, heavy)
+        return right / pairs if pairs else float("nan")
+
+    drawn = [paired(weight[group_of]) for weight in bootstrap(int(group_of.max()) + 1, seed, draws)]
+    low, high = np.nanquantile(drawn, (0.025, 0.975)).tolist()
+    return {"mean": paired(np.ones(len(y))), "low": low, "high": high}
+
+
 def bootstrap(count: int, seed: int, draws: int) -> Iterator[Floats]:
     """How often each of `count` groups is drawn, with replacement, once for each of `draws` worlds."""
     random = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from vitrine.errors import NotFound, Refused
 from vitrine.learn.promote import champion_of
 from vitrine.market.jobs import champion, features_id
-from vitrine.market.make_abt import PLANS, to_score
+from vitrine.market.make_abt import PLANS, check_population, to_score
 from vitrine.market.model import Model
 from vitrine.market.reasons import reasons
 from vitrine.market.segment_jobs import load_segments
@@ -67,6 +67,7 @@ def score(market: "Market", task: str, *, model_id: str | None = None) -> ScoreR
     check_origin(model, task)
     at = _latest(market)
     rows = to_score(market.features, task, at=at, horizon_days=model.origin.horizon_days)
+    check_population(task, rows, horizon_days=model.origin.horizon_days)
     table = _scores(model, rows, PLANS[task].entity, at)
     path = _keep(market, table, task, at, model.model_id)
     warning = f"{LABEL}: {model.origin.thinned}" if model.origin.thinned else ""

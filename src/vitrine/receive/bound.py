@@ -57,7 +57,6 @@ class Bound:
 
 def prove(scores: Scores, ascending: Scores, *, rate: float, confidence: float) -> Bound:
     """The highest of the `ascending` levels that is proven on `scores` (n,), of which nothing was known before."""
-    needed = math.ceil(math.log(1 - confidence) / math.log(1 - rate))
     best, below = None, 0
     for level in ascending:
         errors = int((scores < level).sum())
@@ -65,7 +64,16 @@ def prove(scores: Scores, ascending: Scores, *, rate: float, confidence: float) 
             break
         best, below = float(level), errors
     upper = upper_bound(below, len(scores), 1 - confidence) if best is not None else 1.0
-    return Bound(rate, confidence, best, len(scores), below, upper, needed)
+    return Bound(rate, confidence, best, len(scores), below, upper, needed(rate, confidence))
+
+
+def needed(rate: float, confidence: float) -> int:
+    """How many scores it takes at the least to prove anything: so many without an error.
+
+    >>> needed(0.05, 0.95)
+    59
+    """
+    return math.ceil(math.log(1 - confidence) / math.log(1 - rate))
 
 
 def levels(scores: Scores, *, rate: float) -> Scores:

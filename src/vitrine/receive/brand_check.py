@@ -1,8 +1,10 @@
 """Whether a photo shows the brand that was ordered: how probable the head finds it, and how near its photos are.
 
 A head that knows three brands calls a fourth one by one of their names. So the score of a brand is the log-odds that
-the head gives it plus how much the photo is like the nearest labelled photos of that brand; both were measured with one
-brand held out in turn (docs/LOG.md). Levels are chosen out of fold on train and proven on the calibrate part.
+the head gives it plus how much the photo is like the nearest labelled photos of that brand. And a match takes more: the
+photo must be nearer to photos of the ordered brand than strangers are. Photos of the other learnt brands stand in for
+strangers there, because that nearness knows nothing of their labels. All was measured with one brand held out in turn
+(docs/LOG.md). Levels are chosen out of fold on train and proven on the calibrate part.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ Floats = NDArray[np.float64]
 
 NEAR = 5  # photos of a brand that a photo is compared with
 WEIGHT = 15.0  # of their mean cosine against log-odds
+CATALOG, DELIVERIES = "catalog", "deliveries"
 REFUSED = 0.01  # of the photos of learnt brands are taken for none of them
 _SURE = 1e-6
 _SALT = "brand-check"
@@ -49,12 +52,16 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class BrandSeen:
-    """What a photo shows: the most probable brand, None where it is like none of them; `scores` (k,) in brand order."""
+    """What a photo shows: the most probable brand, None where it is like none of them.
+
+    `scores` (k,) and `near` (k,), the mean cosines to the nearest photos of each brand, are in brand order.
+    """
 
     brand: str | None
     confidence: float
     probabilities: Mapping[str, float]
     scores: Floats
+    near: Floats
     z: Matrix
 
 
@@ -62,8 +69,10 @@ class BrandSeen:
 class BrandCheck:
     """At most `alarm.rate` of photos of the ordered brand score below `alarm.level`.
 
-    Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered. A
-    photo less like any labelled one than `familiar` shows none of the learnt brands.
+    Of photos of another learnt brand at most `accept.rate` score above `-accept.level`, whichever brand was ordered, and at
+    most `strange.rate` are nearer to photos of the ordered brand than `-strange.level`, though not asked for their own. A
+    photo less like any labelled one than `familiar` shows none of the learnt brands. `proven_on` says of which photos this
+    holds: those of the catalog, or of deliveries that people accepted.
     """
 
     attribute: str
@@ -71,7 +80,9 @@ class BrandCheck:
     reference: Rows
     alarm: Bound
     accept: Bound
+    strange: Bound
     familiar: float
+    proven_on: str = CATALOG
 
     def see(self, predictor: Predictor, vector: Matrix) -> BrandSeen:
         """What the photo with this embedding (1, dim) shows."""
@@ -85,7 +96,7 @@ class BrandCheck:
         best = int(proba.argmax())
         seen = self.brands[best] if near.max() >= self.familiar else None
         probabilities = {brand: round(float(p), 4) for brand, p in zip(self.brands, proba, strict=True)}
-        return BrandSeen(seen, round(float(min(proba[best], 1.0)), 4), probabilities, score(proba, near), z)
+        return BrandSeen(seen, round(float(min(proba[best], 1.0)), 4), probabilities, score(proba, near), near, z)
 
     def compare(self, seen: BrandSeen, expected: str) -> Compared:
         """Whether what was seen is the brand that was ordered."""
@@ -93,8 +104,10 @@ class BrandCheck:
             return Compared(UNKNOWN, "brand_not_learnt")
         if self.alarm.level is None and self.accept.level is None:
             return Compared(UNKNOWN, "not_proven")
-        found = seen.scores[self.brands.index(expected)]
+        ordered = self.brands.index(expected)
+        found = seen.scores[ordered]
         match = self.accept.level is not None and found > -self.accept.level
+        match = match and self.strange.level is not None and seen.near[ordered] > -self.strange.level
         if match and seen.brand == expected:
             return Compared(MATCH, "brand_match")
         if not match and self.alarm.level is not None and found < self.alarm.level:
@@ -128,7 +141,9 @@ class BrandCheck:
             "brands": list(self.brands),
             "alarm": self.alarm.to_json(),
             "accept": self.accept.to_json(),
+            "strange": self.strange.to_json(),
             "familiar": self.familiar,
+            "proven_on": self.proven_on,
         }
 
     @classmethod
@@ -139,8 +154,9 @@ class BrandCheck:
                 reference = Rows(**{name: kept[name] for name in Rows.__dataclass_fields__})
         except Exception as error:
             raise StorageError(f"{path} cannot be read: {error}") from error
-        alarm, accept = Bound.from_json(data["alarm"]), Bound.from_json(data["accept"])
-        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept, float(data["familiar"]))
+        alarm, accept, strange = (Bound.from_json(data[name]) for name in ("alarm", "accept", "strange"))
+        familiar, proven_on = float(data["familiar"]), data["proven_on"]
+        return cls(data["attribute"], tuple(data["brands"]), reference, alarm, accept, strange, familiar, proven_on)
 
 
 def fit_brand_check(
@@ -153,11 +169,13 @@ def fit_brand_check(
     *,
     false_alarms: float,
     false_matches: float,
+    strangers: float,
     confidence: float,
+    proven_on: str = CATALOG,
 ) -> BrandCheck:
     """Choose levels on `train`, whose probabilities (n, k) are out of fold, and prove them on `calibrate`.
 
-    One product a family is drawn on the calibrate part, by a coin that knows no label.
+    One product a family is drawn on the calibrate part, by a coin that knows no label. `proven_on` says what that part is.
     """
     k = len(brands)
     near = nearness(train.z, train, k, without=train.family)
@@ -168,9 +186,12 @@ def fit_brand_check(
     proven_right, proven_wrong = _right_and_wrong(score(calibrate_proba[drawn], near_some), some.brand)
     alarm = prove(proven_right, levels(right, rate=false_alarms), rate=false_alarms, confidence=confidence)
     accept = prove(-proven_wrong, levels(-wrong, rate=false_matches), rate=false_matches, confidence=confidence)
+    _, near_others = _right_and_wrong(near, train.brand)
+    _, proven_others = _right_and_wrong(near_some, some.brand)
+    strange = prove(-proven_others, levels(-near_others, rate=strangers), rate=strangers, confidence=confidence)
     # naming no brand takes matches away and adds none: both proofs hold wherever this level lies
     familiar = float(np.quantile(near_some.max(axis=1), REFUSED)) if len(some.z) else -1.0
-    return BrandCheck(attribute, tuple(brands), train, alarm, accept, familiar)
+    return BrandCheck(attribute, tuple(brands), train, alarm, accept, strange, familiar, proven_on)
 
 
 def score(proba: Floats, near: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,14 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from vitrine.intake.ingest import blob_key
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.model import load_basis
 from vitrine.learn.promote import champion_of
 from vitrine.learn.train import project
-from vitrine.receive.brand_check import BrandCheck, Rows, fit_brand_check
+from vitrine.receive.accepted import Accepted, accepted
+from vitrine.receive.bound import needed
+from vitrine.receive.brand_check import CATALOG, DELIVERIES, BrandCheck, Rows, fit_brand_check
 from vitrine.receive.product_check import ProductCheck, fit_product_check
 from vitrine.stores import schema
 from vitrine.stores.whole import whole
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
 _MOST_REFERENCES = 6_000
+_DELIVERIES_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ def checks_key(workspace: "Workspace") -> str:
     attribute = brands_of(workspace)
     known: list[Any] = [champion_of(workspace.catalog), attribute and attribute.name, workspace.embedding_id]
     known += [workspace.settings.receive.model_dump(), workspace.catalog.count(schema.product_photos)]
+    if attribute is not None:  # proven anew after every so many accepted deliveries, not after each
+        known.append(len(accepted(workspace.catalog, attribute.name, attribute.values)) // _DELIVERIES_AT_ONCE)
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -125,15 +132,37 @@ def _brand_check(workspace: "Workspace", model: "Model", attribute: str, *, test
         )
 
     families = dataset.strings("family_id")
-    proven_on = rows(calibrate)
+    rates = _rates(workspace, tests)
+    delivered = accepted(workspace.catalog, attribute, brands)
+    least = max(needed(rates[rate], rates["confidence"]) for rate in ("false_alarms", "false_matches"))
+    enough = len({one.family for one in delivered}) >= least
+    prove_on = _delivered_rows(workspace, predictor, delivered, brands) if enough else rows(calibrate)
     return fit_brand_check(
         attribute,
         brands,
         rows(train[some]),
         train_proba[some],
-        proven_on,
-        predictor.probabilities(proven_on.z)[attribute],
-        **_rates(workspace, tests),
+        prove_on,
+        predictor.probabilities(prove_on.z)[attribute],
+        **rates,
+        strangers=workspace.settings.receive.strangers / tests,
+        proven_on=DELIVERIES if enough else CATALOG,
+    )
+
+
+def _delivered_rows(
+    workspace: "Workspace", predictor: "Predictor", delivered: Sequence[Accepted], brands: Sequence[str]
+) -> Rows:
+    """Accepted deliveries as the check reads labelled photos; those whose photo is lost are left out."""
+    there = [one for one in delivered if workspace.photos.has(blob_key(one.photo_id, workspace.cleaning))]
+    photo_ids = [one.photo_id for one in there]
+    vectors = workspace.embed(photo_ids).take(photo_ids)
+    return Rows(
+        predictor.projection.apply(vectors, embedder_id=predictor.projection.embedder_id),
+        np.array([brands.index(one.brand) for one in there], np.int64),
+        np.array([one.family for one in there], np.str_),
+        np.array(photo_ids, np.str_),
+        np.array(photo_ids, np.str_),
     )
 
 

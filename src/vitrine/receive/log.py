@@ -105,8 +105,8 @@ def tallies(catalog: Catalog, by: Literal["supplier", "line"]) -> list[Tally]:
         "matches": table.c.answer == MATCH,
         "mismatches": table.c.answer == MISMATCH,
         "unknown": table.c.answer == UNKNOWN,
-        "refused": _LAST.c.action == REFUSED,
-        "overruled": (table.c.answer == MISMATCH) & (_LAST.c.action == ACCEPTED),
+        "refused": LAST_HANDLINGS.c.action == REFUSED,
+        "overruled": (table.c.answer == MISMATCH) & (LAST_HANDLINGS.c.action == ACCEPTED),
         "open": _OPEN,
     }
     sums = [sa.func.sum(sa.case((true, 1), else_=0)).label(name) for name, true in counted.items()]
@@ -151,17 +151,19 @@ def _last_handlings() -> sa.Subquery:
     return sa.select(ranked).where(ranked.c.place == 1).subquery("last_handlings")
 
 
-_LAST = _last_handlings()
-_SETTLED = sa.func.coalesce(_LAST.c.action, "").in_([ACCEPTED, REFUSED])
+LAST_HANDLINGS = _last_handlings()
+_SETTLED = sa.func.coalesce(LAST_HANDLINGS.c.action, "").in_([ACCEPTED, REFUSED])
 _OPEN = (schema.receipts.c.answer == MISMATCH) & ~_SETTLED
-_JOINED = schema.receipts.join(schema.order_lines).outerjoin(_LAST, _LAST.c.receipt_id == schema.receipts.c.receipt_id)
+_JOINED = schema.receipts.join(schema.order_lines).outerjoin(
+    LAST_HANDLINGS, LAST_HANDLINGS.c.receipt_id == schema.receipts.c.receipt_id
+)
 _ENTRIES = sa.select(
     schema.receipts,
     *(schema.order_lines.c[name] for name in ("order_id", "line", "supplier", "description")),
-    _LAST.c.action,
-    _LAST.c.comment,
-    _LAST.c.person.label("handled_by"),
-    _LAST.c.handled_at,
+    LAST_HANDLINGS.c.action,
+    LAST_HANDLINGS.c.comment,
+    LAST_HANDLINGS.c.person.label("handled_by"),
+    LAST_HANDLINGS.c.handled_at,
 ).select_from(_JOINED)
 
 

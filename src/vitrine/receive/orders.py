@@ -51,6 +51,7 @@ UNITS: Mapping[str, tuple[str, ...]] = {
 MOST_LINES = 10_000  # pushed at once
 _LONGEST = 200
 _UNIT_OF = {word: unit for unit, words in UNITS.items() for word in words}
+_LINES = sa.select(*(schema.order_lines.c[name] for name in OrderLine.__dataclass_fields__))
 _TEXTS = ("order_id", "line", "supplier", "sku", "barcode", "brand", "description")
 
 
@@ -127,15 +128,17 @@ def keep_orders(catalog: Catalog, orders: Orders, *, place: str) -> int:
 
 def order_line(catalog: Catalog, line_id: str) -> OrderLine:
     """A line that was kept; NotFound when there is none."""
-    table = schema.order_lines
-    found = catalog.read(sa.select(table).where(table.c.line_id == line_id)).to_pylist()
+    found = catalog.read(_LINES.where(schema.order_lines.c.line_id == line_id)).to_pylist()
     if not found:
         raise NotFound(f"there is no order line {line_id[:80]!r}", hint="vitrine orders FILE brings orders in")
     return OrderLine(**found[0])
 
 
 def find_lines(catalog: Catalog, words: str, *, most: int = 20) -> list[OrderLine]:
-    """The lines whose barcode, id or sku is `words`; else those in which every word occurs, the newest first."""
+    """The lines whose barcode, id or sku is `words`; else those in which every word occurs, the newest first.
+
+    Words are found whatever their case and accents.
+    """
     table = schema.order_lines
     wanted = words.strip()
     digits = wanted.lstrip("0")
@@ -144,20 +147,11 @@ def find_lines(catalog: Catalog, words: str, *, most: int = 20) -> list[OrderLin
     )
     exact = sa.or_(same, table.c.line_id == wanted, table.c.sku == wanted, table.c.barcode == wanted)
     newest = table.c.added_at.desc(), table.c.line_id
-    rows = catalog.read(sa.select(table).where(exact).order_by(*newest).limit(most)).to_pylist() if wanted else []
+    rows = catalog.read(_LINES.where(exact).order_by(*newest).limit(most)).to_pylist() if wanted else []
     if not rows:
-        everything = sa.func.lower(_joined(table))
-        has = [everything.contains(word, autoescape=True) for word in wanted.lower().split()[:8]]
-        rows = catalog.read(sa.select(table).where(*has).order_by(*newest).limit(most)).to_pylist()
+        has = [table.c.words.contains(word, autoescape=True) for word in fold(wanted).split()[:8]]
+        rows = catalog.read(_LINES.where(*has).order_by(*newest).limit(most)).to_pylist()
     return [OrderLine(**row) for row in rows]
-
-
-def _joined(table: sa.Table) -> sa.ColumnElement[str]:
-    """What a person may type of a line, as one text."""
-    joined: sa.ColumnElement[str] = sa.literal("")
-    for name in ("line_id", "supplier", "sku", "barcode", "brand", "description"):
-        joined = joined + sa.func.coalesce(table.c[name], "") + sa.literal(" ")
-    return joined
 
 
 def _columns(cells: Mapping[str, object], place: str, brands: Attribute | None) -> dict[str, str]:

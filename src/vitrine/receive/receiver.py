@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vitrine.intake.ingest import blob_key, describe_photo
 from vitrine.intake.labels import TABLE, current_decisions
 from vitrine.intake.photo import read_photo
+from vitrine.receive.brand_check import CATALOG, BrandCheck
 from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import ProductCheck
@@ -103,13 +104,13 @@ class Receiver:
             }
             if expected is not None:
                 brand = checks.brand.compare(seen, expected)
-                promises += proven("brand", checks.brand.alarm, checks.brand.accept)
+                promises += _proven_by_brand(checks.brand)
         references = self._references(line)
         if references and checks.product is not None:
             shown = self._alike(vector, line, references, checks.product)
             answer = checks.product.answer(shown["similarity"])
             product = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
-            promises += proven("product", checks.product.alarm, checks.product.accept)
+            promises += proven("product", checks.product.alarm, checks.product.accept, on=CATALOG)
         elif references and brand is None:
             product = Compared(UNKNOWN, "not_proven")
         settled = settle(brand, product)
@@ -158,6 +159,10 @@ class Receiver:
             if self._kept is None or self._kept.key != key:
                 self._kept = make_checks(self._workspace, key)
             return self._kept
+
+
+def _proven_by_brand(check: BrandCheck) -> list[dict[str, Any]]:
+    return proven("brand", check.alarm, check.accept, check.strange, on=check.proven_on)
 
 
 def _receipt_id(photo_id: str, line: OrderLine, expected: str | None, key: str) -> str:

@@ -58,8 +58,8 @@ def settle(brand: Compared | None, product: Compared | None) -> Compared:
     return product if product is not None else said[0]
 
 
-def proven(of: str, alarm: Bound, accept: Bound) -> list[dict[str, Any]]:
-    """The proven rates of one comparison as an answer shows them."""
+def proven(of: str, alarm: Bound, accept: Bound, strange: Bound | None = None, *, on: str) -> list[dict[str, Any]]:
+    """The proven rates of one comparison as an answer shows them; `on` says on which photos they were proven."""
     return [
         {
             "of": of,
@@ -68,7 +68,8 @@ def proven(of: str, alarm: Bound, accept: Bound) -> list[dict[str, Any]]:
             "confidence": bound.confidence,
             "n": bound.n,
             "errors": bound.below,
+            "on": on,
         }
-        for kind, bound in (("false_alarms", alarm), ("false_matches", accept))
-        if bound.level is not None
+        for kind, bound in (("false_alarms", alarm), ("false_matches", accept), ("strangers", strange))
+        if bound is not None and bound.level is not None
     ]

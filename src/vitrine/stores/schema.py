@@ -1,6 +1,7 @@
 """The catalog's tables; Alembic's migrations create them, the records in `vitrine.records` fill them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -19,6 +20,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
+
+from vitrine.taxonomy import fold
 
 metadata = MetaData()
 
@@ -42,6 +45,19 @@ def _moment(name: str) -> Column[datetime]:
     return Column(name, Moment, nullable=False)
 
 
+def _words(*names: str) -> Column[str]:
+    """What people may type to find a row: these columns without case and accents, written with every insert.
+
+    Neither database folds accents by itself, and folding while searching would read every row through Python.
+    """
+
+    def written(context: Any) -> str:
+        given = context.get_current_parameters()
+        return fold(" ".join(given.get(name) or "" for name in names))
+
+    return Column("words", Text, nullable=False, default=written, server_default="")
+
+
 products = Table(
     "products",
     metadata,
@@ -53,6 +69,15 @@ products = Table(
     Column("price", Float),
     _moment("added_at"),
     Column("stock", Integer),
+    _words("sku", "name", "brand", "style_id"),
+)
+
+weights = Table(
+    "weights",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("weight", Float, nullable=False),
+    _moment("given_at"),
 )
 
 places = Table(
@@ -401,6 +426,7 @@ order_lines = Table(
     Column("unit", String),
     Column("place", Text, nullable=False),
     _moment("added_at"),
+    _words("line_id", "supplier", "sku", "barcode", "brand", "description"),
 )
 
 receipts = Table(

@@ -10,6 +10,7 @@ from vitrine.errors import NotFound
 from vitrine.web import work
 from vitrine.web.auth import Admin, Viewer
 from vitrine.web.inputs import Key, Word
+from vitrine.web.queries.guide import ValueGuide, guide
 from vitrine.web.queries.market import MarketSummary, market
 from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
@@ -52,6 +53,14 @@ def product_json(request: Request, person: Viewer, sku: Key) -> ProductPage:
     """One product with its photos, answers, journal and kin."""
     workspace = request.app.state.workspace
     return product(workspace.catalog, workspace.taxonomy, sku)
+
+
+@router.get("/values", tags=["catalog"])
+def values_json(request: Request, person: Viewer, attribute: Key, sku: Word = None) -> list[ValueGuide]:
+    """What the values of an attribute mean: rule, other words, examples (none of the family of `sku`)."""
+    state = request.app.state
+    known = state.workspace.taxonomy.attribute(attribute)
+    return guide(known, state.examples.of(known.name, asked=sku), person.language)
 
 
 @router.get("/models", tags=["models"])

@@ -15,6 +15,7 @@ from vitrine.web import api, desk_api, look, pages, receive_api, receive_pages, 
 from vitrine.web.auth import Access, Attempts, Viewer
 from vitrine.web.counted import Counted
 from vitrine.web.evidence import Neighborhood
+from vitrine.web.examples import Examples
 from vitrine.web.failures import answer_failures
 from vitrine.web.finding import Finding
 from vitrine.web.guard import Guard, Meters
@@ -48,6 +49,7 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.attempts = (Attempts(5, 15 * 60), Attempts(30, 15 * 60))  # failed sign-ins by name, by address
     app.state.photos = Photos(workspace)
     app.state.neighborhood = Neighborhood(workspace)
+    app.state.examples = Examples(workspace, app.state.neighborhood)
     app.state.finding = Finding(workspace)
     app.state.receiver = Receiver(workspace)
     app.state.counted = Counted(workspace.catalog)

@@ -126,7 +126,9 @@ def queue_left(request: Request, person: Viewer) -> list[Left]:
 def queue_next(request: Request, person: Curator, body: NextBody) -> list[Question]:
     """Lend the next questions; nobody else gets them for ten minutes."""
     state = request.app.state
-    return ask_next(state.workspace, state.neighborhood, person, attribute=body.attribute, count=body.count)
+    return ask_next(
+        state.workspace, state.neighborhood, state.examples, person, attribute=body.attribute, count=body.count
+    )
 
 
 @router.post("/queue/release")

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from vitrine.errors import InputError, VitrineError
+from vitrine.errors import InputError, UnreadablePhoto, VitrineError
 from vitrine.web.auth import NotSignedIn
 from vitrine.web.guard import log
 from vitrine.web.render import render
@@ -26,7 +26,8 @@ def _on_vitrine_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, VitrineError)
     if isinstance(error, NotSignedIn) and not _wants_json(request) and request.method == "GET":
         return RedirectResponse(f"{request.url_for('login_page').path}", 303)
-    return _answer(request, error.http_status, error.body())
+    reason = error.reason if isinstance(error, UnreadablePhoto) else None
+    return _answer(request, error.http_status, error.body(), photo=reason)
 
 
 def _on_invalid(request: Request, error: Exception) -> Response:
@@ -60,10 +61,17 @@ def _on_surprise(request: Request, error: Exception) -> Response:
     return _answer(request, 500, body)
 
 
-def _answer(request: Request, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+def _answer(
+    request: Request,
+    status: int,
+    body: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    photo: str | None = None,
+) -> Response:
+    """`photo` is the word for why a photo cannot be used, which a page says in the reader's language."""
     if _wants_json(request):
         return JSONResponse(body, status, headers)
-    return render(request, "error.html", failure=body, status=status, status_code=status)
+    return render(request, "error.html", failure=body, photo=photo, status=status, status_code=status)
 
 
 def _wants_json(request: Request) -> bool:

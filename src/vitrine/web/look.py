@@ -29,6 +29,7 @@ page_router = APIRouter(include_in_schema=False)
 Price = Annotated[Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None, BeforeValidator(blank)]
 KEEP, CHANGE = "keep", "change"
 _STARTS = 12
+_STRIP = 8
 
 
 class Asked(BaseModel):
@@ -106,6 +107,13 @@ def look_alikes_page(request: Request, person: Viewer, form: Annotated[AskedOnPa
     return _page(request, finder, form, found)
 
 
+@page_router.get("/look-alikes/strip")
+def strip(request: Request, person: Viewer, sku: Key) -> Response:
+    """The few products most like one, as a part of its page: the page itself does not wait for the search."""
+    found = _finder(request).of_product(sku, Wanted(_STRIP))
+    return render(request, "look_alikes_strip.html", found=found)
+
+
 @page_router.post("/look-alikes")
 def look_alikes_of_photo(
     request: Request, person: Viewer, photo: UploadFile, form: Annotated[AskedOnPage, Form()]
@@ -139,6 +147,7 @@ def _page(request: Request, finder: Finder, form: AskedOnPage, found: Found | No
         usual=finder.attribute,
         steered={word.partition("=")[0]: f"{way}:{word}" for way, _, word in steered},
         only=_by_attribute(form.only),
+        brands=request.app.state.counted.brands(),
     )
 
 

@@ -11,6 +11,7 @@ from vitrine.web import work
 from vitrine.web.auth import Admin, Curator, Viewer
 from vitrine.web.desk_api import family, queue_left
 from vitrine.web.inputs import Key, Share, Word
+from vitrine.web.queries.guide import guide
 from vitrine.web.queries.market import market
 from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
@@ -56,6 +57,16 @@ def curate_page(request: Request, person: Curator, attribute: Word = None) -> Re
     if attribute:
         workspace.taxonomy.attribute(attribute)
     return render(request, "curate.html", left=queue_left(request, person), attribute=attribute)
+
+
+@router.get("/values")
+def values_page(request: Request, person: Viewer, attribute: Word = None, sku: Word = None) -> Response:
+    """What the values of an attribute mean; `sku` is the product asked about, of which nothing is shown."""
+    state = request.app.state
+    names = list(state.workspace.taxonomy.attributes)
+    known = state.workspace.taxonomy.attribute(attribute or names[0])
+    shown = guide(known, state.examples.of(known.name, asked=sku), person.language)
+    return render(request, "values.html", attribute=known.name, attributes=names, values=shown, sku=sku)
 
 
 @router.get("/curate/grid")

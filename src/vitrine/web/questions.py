@@ -1,5 +1,6 @@
 """A question as a curator sees it: the item that the queue lends, with the choices in order and the evidence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,25 +11,28 @@ from vitrine.desk.queue import Item
 from vitrine.stores import schema
 from vitrine.taxonomy import Attribute
 from vitrine.web.evidence import Evidence, Neighborhood
+from vitrine.web.examples import Example, Examples
 from vitrine.web.people import Person
 from vitrine.web.queries.answers import rows_of, said_labels
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
+_EXAMPLES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One value that can be chosen; `confidence` is None where it is not shown or not known, `rule` where none is written.
 
-    `examples` are skus of products that show it well.
+    `examples` show it well; none is of the family of the product asked about.
     """
 
     value: str
     name: str
     confidence: float | None
     rule: str | None
-    examples: list[str]
+    examples: list[Example]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +60,45 @@ class Question:
 
 
 def ask_next(
-    workspace: "Workspace", neighborhood: Neighborhood, person: Person, *, attribute: str | None, count: int
+    workspace: "Workspace",
+    neighborhood: Neighborhood,
+    examples: Examples,
+    person: Person,
+    *,
+    attribute: str | None,
+    count: int,
 ) -> list[Question]:
     """Lend the next questions to a person; fewer or none when there are no more."""
     items = queue.next_items(workspace.catalog, workspace.taxonomy, person.name, attribute=attribute, count=count)
     sizes = _sizes(workspace, [photo_id for item in items for photo_id in item.photos])
-    return [_question(workspace, neighborhood, person, item, sizes) for item in items]
+    return [_question(workspace, neighborhood, examples, person, item, sizes) for item in items]
 
 
 def _question(
-    workspace: "Workspace", neighborhood: Neighborhood, person: Person, item: Item, sizes: dict[str, Size]
+    workspace: "Workspace",
+    neighborhood: Neighborhood,
+    examples: Examples,
+    person: Person,
+    item: Item,
+    sizes: dict[str, Size],
 ) -> Question:
     attribute = workspace.taxonomy.attribute(item.attribute)
     return Question(
         item=item,
         attribute_name=attribute.display(person.language),
         photos=[sizes[photo_id] for photo_id in item.photos if photo_id in sizes],
-        choices=choices(attribute, item, person.language),
+        choices=choices(attribute, item, examples.of(attribute.name, asked=item.sku), person.language),
         said=[] if item.blind else _said(workspace, attribute, item.sku, person.language),
         # what look-alikes are would give a blind answer away
         evidence=[] if item.blind else neighborhood.evidence(item.sku, item.attribute),
     )
 
 
-def choices(attribute: Attribute, item: Item, language: str) -> list[Choice]:
-    """All values of an attribute: what the model finds likely first, the most likely on top, the rest in taxonomy order."""
+def choices(attribute: Attribute, item: Item, shown: Mapping[str, list[Example]], language: str) -> list[Choice]:
+    """All values of an attribute: what the model finds likely first, the most likely on top, the rest in taxonomy order.
+
+    Each with the first of its examples among `shown` (value → examples).
+    """
     likely = dict(item.alternatives)
     if item.predicted is not None and item.confidence is not None:
         likely[item.predicted] = item.confidence
@@ -92,7 +110,7 @@ def choices(attribute: Attribute, item: Item, language: str) -> list[Choice]:
             name=attribute.display_value(value, language),
             confidence=likely.get(value),
             rule=attribute.rules.get(value),
-            examples=list(attribute.examples.get(value, ())),
+            examples=shown.get(value, [])[:_EXAMPLES],
         )
         for value in ordered
     ]

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from vitrine.intake.table import TableRow
 from vitrine.receive import log, orders, receipts
+from vitrine.receive.accepted import Kept, kept
 from vitrine.receive.checks import brands_of
 from vitrine.receive.log import Entry
 from vitrine.records import OrderLine, now
@@ -180,6 +181,12 @@ def receipts_json(request: Request, person: Viewer, query: Annotated[ReceiptsQue
 def receipt_counts(request: Request, person: Viewer, by: Literal["supplier", "line"] = "supplier") -> list[log.Tally]:
     """Receipts and discrepancies by supplier or by line."""
     return log.tallies(request.app.state.workspace.catalog, by)
+
+
+@router.get("/receipts/kept")
+def receipts_kept(request: Request, person: Viewer) -> Kept:
+    """How often deliveries that people accepted had been called a mismatch."""
+    return kept(request.app.state.workspace.catalog)
 
 
 @router.get("/receipts/export")

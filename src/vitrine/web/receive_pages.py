@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from vitrine.receive import log, receipts
+from vitrine.receive.accepted import kept
 from vitrine.web.auth import Curator, Viewer
 from vitrine.web.inputs import Key
 from vitrine.web.receive_api import ReceiptsQuery, entries
@@ -40,6 +41,8 @@ def receipts_page(request: Request, person: Viewer, query: Annotated[ReceiptsQue
         entries=shown,
         open=sum(one.open for one in suppliers),
         suppliers=suppliers,
+        kept=kept(catalog),
+        promised=request.app.state.workspace.settings.receive.false_alarms,
         lines=[one for one in log.tallies(catalog, "line") if one.mismatches],
         next=(last.received_at.isoformat(), last.receipt_id) if last else None,
         new_id=lambda: uuid.uuid4().hex,

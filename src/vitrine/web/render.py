@@ -87,6 +87,7 @@ STATIC = {
     "grid.js": "text/javascript",
     "jobs.js": "text/javascript",
     "look.js": "text/javascript",
+    "product.js": "text/javascript",
     "receive.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

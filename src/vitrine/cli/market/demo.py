@@ -43,12 +43,21 @@ def demo(
 def _show_demo(found: "DemoReport") -> None:
     rows = []
     for task, one in found.training.items():
-        best, honest, claimed = found.best.get(task, {}), one["auc_out_of_time"], one["leak_tax"]["claimed"]
-        shown = f"{best['auc']:.3f} ({best['low']:.3f}–{best['high']:.3f})" if best else "–"
+        truth, honest, claimed = found.truth[task], one["auc_out_of_time"], one["leak_tax"]["claimed"]
         mean = f"{output.decimals(honest['mean'])} ({output.interval(honest)})"
-        rows.append((task, f"{honest['n']:,}", mean, shown, output.decimals(claimed["mean"]), one["kind"]))
-    columns = ["task", "n", "AUC out of time", "best possible", "careless split says", "model"]
-    output.show_table("What the models find, and what is there to find", columns, rows)
+        within = " / ".join(output.decimals(truth["within_months"][side]["mean"]) for side in ("model", "planted"))
+        rows.append(
+            (
+                task,
+                f"{honest['n']:,}",
+                mean,
+                output.decimals(truth["auc"]["planted"]),
+                within,
+                output.decimals(claimed["mean"]),
+            )
+        )
+    columns = ["task", "n", "AUC out of time", "planted", "within months", "careless split"]
+    output.show_table("What the models find, and what is there to find on the same rows", columns, rows)
     for one in found.training.values():
         if "not_promoted" in one:
             output.say(f"No champion of {one['task']}: {one['not_promoted'].removeprefix('not promoted: ')}")

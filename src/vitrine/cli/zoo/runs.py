@@ -9,20 +9,23 @@ from vitrine.cli import output
 from vitrine.cli.options import AsJson
 from vitrine.cli.zoo.options import Data, Drawn, Home, Threads, open_garments, say_epoch, say_judged, words
 from vitrine.errors import InputError, Refused
-from vitrine.zoo.fetch import SOURCE
 
 
 def fetch(
-    source: Annotated[str, typer.Option("--source", help="Where the four files are: an http address.")] = SOURCE,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="Where the four files are: an http address; its publisher's by default."),
+    ] = None,
     folder: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Download Fashion-MNIST (31 MB, MIT license), check it by SHA-256; goes on where it broke off."""
+    from vitrine.zoo.fetch import SOURCE
     from vitrine.zoo.fetch import fetch as download
     from vitrine.zoo.home import data_folder, default_home
 
     with output.progress("fetch") as update:
-        paths = download(data_folder(folder or default_home()), source=source, on_progress=update)
+        paths = download(data_folder(folder or default_home()), source=source or SOURCE, on_progress=update)
     if as_json:
         output.show_json([str(path) for path in paths])
     else:

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -101,8 +102,8 @@ def _compare(
         if path in old and path in new and old[path]["sha256"] == new[path].sha256:
             unchanged += new[path].rows
             continue
-        was = _said(lake.open(f"{pointer['path']}/{path}")) if pointer and path in old else _said(None)
-        told = _differences(was, _said(staged.folder / path) if path in new else _said(None))
+        was = lake.read(f"{pointer['path']}/{path}") if pointer and path in old else None
+        told = _differences(_said(was), _said((staged.folder / path).read_bytes() if path in new else None))
         counts = told["kind"].value_counts().to_pylist()
         count = {one["values"]: one["counts"] for one in counts}
         sent, recalled = sent + count.get("sent", 0), recalled + count.get("recalled", 0)
@@ -113,10 +114,10 @@ def _compare(
     return sent, unchanged, recalled, changes
 
 
-def _said(source: Any) -> pa.Table:
-    if source is None:
+def _said(data: bytes | None) -> pa.Table:
+    if data is None:
         return pa.table({"sku": pa.array([], pa.string()), "value": pa.array([], pa.string())})
-    return pq.ParquetFile(source).read(["sku", "value"])
+    return pq.ParquetFile(BytesIO(data)).read(["sku", "value"])
 
 
 def _differences(old: pa.Table, new: pa.Table) -> pa.Table:

@@ -40,12 +40,12 @@ class Lake:
 
     def current(self) -> dict[str, Any] | None:
         """What the pointer says: version, path, content_id, made_at, rows; None before the first version."""
-        found = self._read(POINTER)
+        found = self.read(POINTER)
         return json.loads(found) if found is not None else None
 
     def manifest(self, pointer: dict[str, Any]) -> dict[str, Any]:
         """The files of the version that a pointer names, and its dictionary. StorageError when they are gone."""
-        found = {name: self._read(f"{pointer['path']}/{name}") for name in (MANIFEST, DICTIONARY)}
+        found = {name: self.read(f"{pointer['path']}/{name}") for name in (MANIFEST, DICTIONARY)}
         if None in found.values():
             raise StorageError(
                 f"{self.url}: {POINTER} leads to {pointer['path']}, which is not whole",
@@ -55,11 +55,6 @@ class Lake:
             **json.loads(found[MANIFEST] or b""),
             "dictionary": json.loads(found[DICTIONARY] or b""),
         }
-
-    def open(self, path: str) -> Any:
-        """A file of the lake, open for reading bytes."""
-        with self._failures(path):
-            return self._filesystem.open(f"{self._root}/{path}", "rb")
 
     def publish(self, staged: Staged, name: str, extras: list[Path], views: str, *, keep: int) -> dict[str, Any]:
         """Bring a staged version in under `name`, with the `extras` beside its tables; returns the new pointer.
@@ -72,7 +67,7 @@ class Lake:
         moment = now().isoformat()
         made = {"version": name, "content_id": staged.content_id, "made_at": moment}
         self._put(f"{path}/{MANIFEST}", _json({**made, "files": [asdict(one) for one in staged.files]}))
-        if self._read("views.sql") != views.encode():
+        if self.read("views.sql") != views.encode():
             self._put("views.sql", views.encode())
         pointer = {**made, "path": path, "rows": staged.rows()}
         self._put(POINTER, _json(pointer))
@@ -95,7 +90,8 @@ class Lake:
             with self._failures(name):
                 self._filesystem.rm(f"{self._root}/{_VERSIONS}/{name}", recursive=True)
 
-    def _read(self, path: str) -> bytes | None:
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file; None where there is none. StorageError when the lake cannot be reached."""
         with self._failures(path):
             try:
                 self._filesystem.invalidate_cache()

@@ -21,11 +21,11 @@ from vitrine.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
-Part = tuple[str, str | None, pa.Table]  # the table's name, the folder's value, rows
+Chunk = tuple[str, str | None, pa.Table]  # the table's name, the folder's value, rows
 
 
-def rows(workspace: "Workspace") -> Iterator[Part]:
-    """Everything but the dates, in parts: rows have the columns of `star.star`, in any order."""
+def rows(workspace: "Workspace") -> Iterator[Chunk]:
+    """Everything but the dates, in chunks that have the columns of `star.star`, in any order."""
     yield star.PRODUCTS, None, _products(workspace)
     yield star.ATTRIBUTES, None, _attributes(workspace.taxonomy)
     yield star.VALUES, None, _values(workspace.taxonomy)
@@ -89,7 +89,7 @@ def _values(taxonomy: Taxonomy) -> pa.Table:
     return pa.Table.from_pylist(found, schema=star.star(taxonomy)[star.VALUES].schema)
 
 
-def _answers(workspace: "Workspace") -> Iterator[Part]:
+def _answers(workspace: "Workspace") -> Iterator[Chunk]:
     """The long table attribute by attribute, then the wide one."""
     products = schema.products
     skus = workspace.catalog.read(sa.select(products.c.sku).order_by(products.c.sku))["sku"]
@@ -101,7 +101,7 @@ def _answers(workspace: "Workspace") -> Iterator[Part]:
     yield star.WIDE, None, pa.table(wide)
 
 
-def _predictions(workspace: "Workspace") -> Iterator[Part]:
+def _predictions(workspace: "Workspace") -> Iterator[Chunk]:
     table = schema.predictions
     decision = audit.decision_now(audit.stopped(workspace.catalog))
     columns = [decision if column is table.c.decision else column for column in table.c]
@@ -111,7 +111,7 @@ def _predictions(workspace: "Workspace") -> Iterator[Part]:
         yield star.PREDICTIONS, name, _with_day(_with_key(said, name), "predicted_at", "predicted_on")
 
 
-def _decisions(workspace: "Workspace") -> Iterator[Part]:
+def _decisions(workspace: "Workspace") -> Iterator[Chunk]:
     table = schema.decisions
     for name in workspace.taxonomy.attributes:
         told = workspace.catalog.read(told_decisions().where(table.c.attribute == name))
@@ -155,7 +155,7 @@ def _certificate(one: Certificate, model_id: str | None, head_id: str | None, sc
     }
 
 
-def _scores(workspace: "Workspace") -> Iterator[Part]:
+def _scores(workspace: "Workspace") -> Iterator[Chunk]:
     table = schema.scores
     tasks = workspace.catalog.read(sa.select(table.c.task).distinct().order_by(table.c.task))
     for task in tasks["task"].to_pylist():

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vitrine.deliver.lake import star
-from vitrine.deliver.lake.rows import Part, dates
+from vitrine.deliver.lake.rows import Chunk, dates
 from vitrine.errors import StorageError
 
-_NOTHING = "none"  # the folder of a table that has no part: readers find its columns there
+_NOTHING = "none"  # the folder of a table that has no chunk: readers find its columns there
 _ROWS_IN_A_GROUP = 128 * 1024
 
 
@@ -50,12 +50,12 @@ class Staged:
         return found
 
 
-def stage(parts: Iterable[Part], tables: dict[str, star.Table], folder: Path) -> Staged:
-    """Write all parts, and the dates that they mention. Raises StorageError when the disk is full."""
+def stage(chunks: Iterable[Chunk], tables: dict[str, star.Table], folder: Path) -> Staged:
+    """Write all chunks, and the dates that they mention. Raises StorageError when the disk is full."""
     staged = Staged(folder)
     span: list[date] = []
     try:
-        for name, value, rows in parts:
+        for name, value, rows in chunks:
             table = tables[name]
             span = _widen(span, table, rows)
             staged.files.append(_write(table, value, rows, folder))
@@ -72,7 +72,7 @@ def stage(parts: Iterable[Part], tables: dict[str, star.Table], folder: Path) ->
 
 
 def partition(table: star.Table, value: str | None) -> str:
-    """The folder of a part, as Hive names it. Only ASCII signs are quoted: Spark reads quoted letters byte by byte.
+    """The folder of a chunk, as Hive names it. Only ASCII signs are quoted: Spark reads quoted letters byte by byte.
 
     >>> partition(star.Table("t", "", (), (), "attribute"), "cor/ação")
     't/attribute=cor%2Fação'

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from vitrine.deliver.wording import Part, Wording, read_mapping
+from vitrine.deliver.wording import Section, Wording, read_mapping
 from vitrine.errors import InputError
 from vitrine.taxonomy import Taxonomy
 
 GUIDE = "docs/guides/to-sap.md"
 
 
-class Material(Part):
+class Material(Section):
     """How a sku is written as a material number: up to 40 characters, in SAP's capitals."""
 
     pad: int = Field(0, ge=0, le=40)
@@ -34,7 +34,7 @@ class Characteristic(Wording):
     name: str = Field(min_length=1, max_length=30)
 
 
-class Control(Part):
+class Control(Section):
     """The control record of IDoc files: ports and partners (logical systems) as transaction WE20 has them."""
 
     sender_port: str = Field(min_length=1, max_length=10)
@@ -44,7 +44,7 @@ class Control(Part):
     client: str = Field("", pattern=r"^(\d{3})?$")
 
 
-class SapMapping(Part):
+class SapMapping(Section):
     """The whole file. `language` is the logon language, ISO 639-1; `class_name` the class, `class` in the file."""
 
     class_name: str = Field(alias="class", min_length=1, max_length=18)

@@ -26,6 +26,7 @@ from vitrine.errors import InputError, Refused, StorageError
 FIRST_WAIT = 0.5  # seconds; doubled each time
 _LONGEST_WAIT = 60.0
 BUSY = (429, 500, 502, 503, 504)
+_QUOTE = "'"
 _SAP = "{http://www.sap.com/Protocols/SAPData}"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _AGAIN = "run vitrine export sap again; it reads what SAP has and goes on"
@@ -76,9 +77,6 @@ def key(**parts: str) -> str:
     return f"({quoted})"
 
 
-_QUOTE = "'"
-
-
 def literal(text: str) -> str:
     """A text in a filter.
 
@@ -110,7 +108,7 @@ class Service:
         self.retries = retries
         self._timeout = timeout
         self._session = requests.Session()
-        self._session.trust_env = False  # no password from a .netrc, no proxy that nobody asked for
+        self._session.trust_env = parts.hostname not in _LOOPBACK  # the network's proxy and its certificates
         self._session.auth = (user, password)
         self._session.headers.update({"Accept": "application/json", "sap-language": language.upper()})
         if client:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from vitrine.errors import VitrineError
 from vitrine.learn.promote import champion_history, champion_of
 from vitrine.market.drift import Drift, drift
-from vitrine.market.jobs import models, scorecard
+from vitrine.market.jobs import judged_rows, models, scorecard
 from vitrine.market.model import Model
 from vitrine.market.report import plots
 from vitrine.market.score import latest_rows, scored
@@ -112,7 +111,7 @@ def _section(market: "Market", task: Task, model: Model) -> Section:
     kept = scored(market, task.name, model.model_id)
     at = max(kept, default=None)
     table = kept[at] if at else None
-    later = pq.read_table(market.data / "models" / model.model_id / "later.parquet")
+    later = judged_rows(market, model.model_id)
     return Section(
         task=task,
         model=model.model_id,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from vitrine.desk.journal import DECIDED
 from vitrine.errors import NotFound
+from vitrine.records import Product
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
@@ -92,6 +93,7 @@ class ProductPage:
     price: float | None
     added_at: datetime
     stock: int | None
+    weight: float | None
     part: str | None
     photos: list[PhotoShown]
     answers: list[Answer]
@@ -102,7 +104,10 @@ class ProductPage:
 
 def product(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> ProductPage:
     """One product; NotFound when the catalog has none of this sku."""
-    found = rows_of(catalog, sa.select(schema.products).where(schema.products.c.sku == sku))
+    products, weights = schema.products, schema.weights
+    told = [products.c[name] for name in Product.__dataclass_fields__]
+    query = sa.select(*told, weights.c.weight).outerjoin(weights, weights.c.sku == products.c.sku)
+    found = rows_of(catalog, query.where(products.c.sku == sku))
     if not found:
         raise NotFound(f"there is no product '{sku}'", hint="search for it in the catalog")
     membership = rows_of(catalog, sa.select(schema.members).where(schema.members.c.sku == sku))

@@ -1,6 +1,7 @@
 """The catalog page: products by attribute, value, confidence, standing and words, page after page by key.
 
-Pages go on after the last key seen and never count rows to skip: the thousandth page costs as much as the first.
+Pages go on after the last key seen, or back before the first, and never count rows to skip: the thousandth page costs as
+much as the first.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk.journal import DECIDED
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
-from vitrine.taxonomy import Taxonomy
+from vitrine.taxonomy import Taxonomy, fold
 from vitrine.web.inputs import Share, Word, blank
 from vitrine.web.queries.answers import ASIDE, LABELLED, WAITING, Standing, of_champion, rows_of
 
@@ -22,7 +23,11 @@ _COUNTED = 1_000  # more than that is shown as "more than": counting 120,000 row
 
 
 class Filters(BaseModel):
-    """What to show; `after` and `after_confidence` are the last key of the page before."""
+    """What to show.
+
+    `after` and `after_confidence` are the last key of the page before; `before` and `before_confidence` the first key of
+    the page after.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +41,8 @@ class Filters(BaseModel):
     at_most: Share = None
     after: Word = None
     after_confidence: Share = None
+    before: Word = None
+    before_confidence: Share = None
     limit: int = Field(60, ge=1, le=200)
 
 
@@ -69,6 +76,8 @@ class CatalogPage:
     cards: list[Card]
     next_after: str | None
     next_confidence: float | None
+    previous_before: str | None
+    previous_confidence: float | None
     values: list[str]
 
 
@@ -79,23 +88,36 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
     """
     attribute = taxonomy.attribute(filters.attribute) if filters.attribute else None
     query = _filtered(catalog, filters, attribute.name if attribute else None)
-    rows = rows_of(catalog, _page(query, filters))
-    shown, more = rows[: filters.limit], len(rows) > filters.limit
+    shown, earlier, later = _rows(catalog, query, filters)
     skus = [row["sku"] for row in shown]
     photos, counts = first_photos(catalog, skus), _standings(catalog, skus)
     cards = [_card(row, photos.get(row["sku"]), counts.get(row["sku"], {})) for row in shown]
     found = len(shown)
-    if more or filters.after:
+    if earlier or later:
         found = catalog.count(query.with_only_columns(_key_column(filters)).limit(_COUNTED + 1))
     return CatalogPage(
         filters=filters,
         found=min(found, _COUNTED),
         more_than=found > _COUNTED,
         cards=cards,
-        next_after=skus[-1] if more else None,
-        next_confidence=shown[-1]["confidence"] if more else None,
+        next_after=skus[-1] if later else None,
+        next_confidence=shown[-1]["confidence"] if later else None,
+        previous_before=skus[0] if earlier else None,
+        previous_confidence=shown[0]["confidence"] if earlier else None,
         values=list(attribute.values) if attribute else [],
     )
+
+
+def _rows(catalog: Catalog, query: sa.Select[Any], filters: Filters) -> tuple[list[dict[str, Any]], bool, bool]:
+    """The rows of the page, and whether there are earlier and later ones."""
+    if filters.before:
+        rows = rows_of(catalog, _page_before(query, filters))
+        if len(rows) > filters.limit:
+            return rows[: filters.limit][::-1], True, True
+        filters = filters.model_copy(update={"before": None, "before_confidence": None})  # it is the first page: whole
+    rows = rows_of(catalog, _page(query, filters))
+    shown = rows[: filters.limit]
+    return shown, bool(filters.after and shown), len(rows) > filters.limit
 
 
 def _key_column(filters: Filters) -> sa.ColumnElement[str]:
@@ -152,12 +174,8 @@ def _with_any(catalog: Catalog, query: sa.Select[Any], filters: Filters, standin
 
 
 def _words(words: str | None) -> list[sa.ColumnElement[bool]]:
-    """Every word occurs in sku, name, brand or style."""
-    columns = [schema.products.c[name] for name in ("sku", "name", "brand", "style_id")]
-    text: sa.ColumnElement[str] = columns[0]
-    for column in columns[1:]:
-        text = text + " " + sa.func.coalesce(column, "")
-    return [text.icontains(word, autoescape=True) for word in (words or "").split()]
+    """Every word occurs in sku, name, brand or style, whatever its case and accents."""
+    return [schema.products.c.words.contains(word, autoescape=True) for word in fold(words or "").split()]
 
 
 def _page(query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
@@ -169,6 +187,17 @@ def _page(query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
         seen = filters.after_confidence
         query = query.where(confidence >= seen, sa.or_(confidence > seen, key > filters.after))
     return query.order_by(confidence, key).limit(filters.limit + 1)
+
+
+def _page_before(query: sa.Select[Any], filters: Filters) -> sa.Select[Any]:
+    """The rows before a key, the nearest first."""
+    key, confidence = _key_column(filters), schema.predictions.c.confidence
+    if filters.attribute is None:
+        return query.where(key < filters.before).order_by(key.desc()).limit(filters.limit + 1)
+    if filters.before_confidence is not None:
+        seen = filters.before_confidence
+        query = query.where(confidence <= seen, sa.or_(confidence < seen, key < filters.before))
+    return query.order_by(confidence.desc(), key.desc()).limit(filters.limit + 1)
 
 
 def first_photos(catalog: Catalog, skus: Sequence[str]) -> dict[str, str]:

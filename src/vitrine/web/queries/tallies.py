@@ -26,16 +26,19 @@ class Tallies:
 def tallies(catalog: Catalog) -> Tallies:
     """Count everything; seconds where there are millions of answers."""
     table, asked = schema.predictions, schema.queue
-    counted = sa.select(table.c.attribute, table.c.decision, sa.func.count().label("n")).where(of_champion(catalog))
-    rows = rows_of(catalog, counted.group_by(table.c.attribute, table.c.decision))
-    every: dict[str, int] = {}
-    for row in rows:
-        every[row["attribute"]] = every.get(row["attribute"], 0) + row["n"]
+    published = sa.func.sum(sa.case((table.c.decision == PUBLISHED, 1), else_=0)).label("published")
+    # grouped by the attribute alone: in the order of an index that has it all, without sorting every answer
+    counted = sa.select(table.c.attribute, sa.func.count().label("n"), published).where(of_champion(catalog))
+    rows = rows_of(catalog, counted.group_by(table.c.attribute))
+    doubted = _doubted(catalog)
+    # what people answered is looked up for what they touched, not for every question
+    touched = asked.c.sku.in_(sa.select(schema.decisions.c.sku))
+    settled = _tally(catalog, doubted.where(touched, answered(asked)))
     return Tallies(
-        every=every,
-        published={row["attribute"]: row["n"] for row in rows if row["decision"] == PUBLISHED},
+        every={row["attribute"]: row["n"] for row in rows},
+        published={row["attribute"]: row["published"] for row in rows},
         opened=_tally(catalog, sa.select(asked.c.attribute).where(asked.c.turn.is_not(None))),
-        doubted=_tally(catalog, _doubted(catalog)),
+        doubted={name: n - settled.get(name, 0) for name, n in _tally(catalog, doubted).items()},
     )
 
 
@@ -47,9 +50,8 @@ def _tally(catalog: Catalog, rows: sa.Select[Any]) -> dict[str, int]:
 
 
 def _doubted(catalog: Catalog) -> sa.Select[Any]:
-    """Published answers about which people are asked all the same and have not answered."""
+    """Published answers about which people are asked all the same."""
     table, asked = schema.predictions, schema.queue
     same = (table.c.sku == asked.c.sku) & (table.c.attribute == asked.c.attribute)
     query = sa.select(asked.c.attribute).join_from(asked, table, same & of_champion(catalog))
-    query = query.where(asked.c.turn.is_not(None), asked.c.reason != UNCERTAIN, table.c.decision == PUBLISHED)
-    return query.where(~answered(asked))
+    return query.where(asked.c.turn.is_not(None), asked.c.reason != UNCERTAIN, table.c.decision == PUBLISHED)

@@ -21,6 +21,9 @@ const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
+const lazy = { width: 48, height: 48, alt: "", loading: "lazy", decoding: "async" };
+const folded = (word) => word.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
+
 const notify = (message, link) => {
   const notice = document.getElementById("notice");
   notice.replaceChildren(make("span", { textContent: message }));
@@ -85,6 +88,10 @@ const showChoices = () => {
     radio.checked = choice.value === (current.picked ?? current.item.predicted);
     const label = make("label", { className: "choice" }, radio);
     label.append(make("kbd", { textContent: place < 9 ? place + 1 : "" }), make("span", { textContent: choice.name }));
+    if (choice.examples.length) {
+      const pictures = choice.examples.map((one) => make("img", { ...lazy, src: photo(one.photo_id, 160), title: one.name ?? one.sku }));
+      label.append(make("span", { className: "like" }, ...pictures));
+    }
     if (choice.confidence !== null) {
       const meter = make("meter", { min: 0, max: 1, value: choice.confidence });
       meter.setAttribute("aria-hidden", "true");
@@ -131,7 +138,10 @@ const show = (question) => {
   const reason = `reason_${item.reason.replace(/\W/g, "_")}`;
   const why = item.blind ? text("blind") : words[reason] ?? "";
   const told = current.said.length ? ` ${text("said", { value: current.said.join(", ") })}` : "";
-  at("reason").textContent = why + told + (item.family_size > 1 ? ` ${text("speaks_for", { n: item.family_size })}` : "");
+  const family = item.family_size > 1 ? ` ${text("speaks_for", { n: item.family_size })}` : "";
+  const weight = item.weight === null ? "" : ` ${text("weight", { weight: item.weight.toLocaleString(document.documentElement.lang) })}`;
+  at("reason").textContent = why + told + family + weight;
+  at("values").href = `/values?${new URLSearchParams({ attribute: item.attribute, sku: item.sku })}`;
   form.elements.comment.value = "";
   showPhoto(current.photos[0]);
   showStrip();
@@ -260,8 +270,8 @@ for (const button of desk.querySelectorAll("[data-outcome]")) {
 at("skip").addEventListener("click", skip);
 at("undo").addEventListener("click", undo);
 at("find").addEventListener("input", (event) => {
-  const wanted = event.target.value.toLocaleLowerCase();
-  for (const label of at("choices").children) label.hidden = !label.textContent.toLocaleLowerCase().includes(wanted);
+  const wanted = folded(event.target.value);
+  for (const label of at("choices").children) label.hidden = !folded(label.textContent).includes(wanted);
 });
 at("find").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;

@@ -150,7 +150,9 @@ const present = (item, answer) => {
   const beside = answer?.product?.photos[0].photo_id ?? item.line.photo_id;
   at("beside").hidden = !beside;
   if (beside) at("beside").querySelector("img").src = `/photos/${beside}/320`;
-  at("promise").textContent = (answer?.promises ?? []).map(promised).join(" ");
+  const promises = answer?.promises ?? [];
+  const hall = promises.some((one) => one.on === "deliveries") ? [text("promise_on_deliveries")] : [];
+  at("promise").textContent = [...promises.map(promised), ...hall].join(" ");
   for (const button of root.querySelectorAll("[data-action]")) {
     button.setAttribute("aria-pressed", String(answer?.action === button.dataset.action));
     button.classList.toggle("main", button.dataset.action === { match: "accepted", mismatch: "refused" }[answer?.answer]);
@@ -196,8 +198,8 @@ const send = async (item) => {
   } catch (error) {
     const final = error.status && error.status < 500 && ![401, 403, 408, 429].includes(error.status);
     if (final) await drop(item).catch(() => null);
-    if (current?.item.id === item.id) unanswered(final ? error.message : text(error.status === 401 ? "sign_in" : "kept"), final);
-    else if (final) tell(error.message);
+    if (current?.item.id === item.id) unanswered(final ? why(error) : text(error.status === 401 ? "sign_in" : "kept"), final);
+    else if (final) tell(why(error));
     return final;
   } finally {
     await count();
@@ -246,6 +248,8 @@ const count = async () => {
   at("waiting").hidden = items.length === 0;
   at("waiting").textContent = text(items.length === 1 ? "waiting_one" : "waiting_more", { n: items.length });
 };
+
+const why = (error) => (error.body?.error === "unreadable-photo" ? text("unreadable") : error.message);
 
 const tell = (message) => {
   const notice = document.getElementById("notice");
