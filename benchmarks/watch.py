@@ -49,7 +49,7 @@ def trained(folder: Path) -> Workspace:
         return Workspace(folder / "workspace")
     shutil.rmtree(folder, ignore_errors=True)
     drawn = folder / "drawn"
-    draw_catalog(drawn, products=420, seed=11, size=192, workers=1)
+    draw_catalog(drawn, products=420, seed=11, size=192, workers=1, faults=False)
     workspace = create(folder / "workspace", (drawn / "taxonomy.toml").read_text(encoding="utf-8"), {})
     items = items_of_rows(read_table(drawn / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
     workspace.ingest(items, PhotoSource(str(drawn / "photos")), place="labels.csv")
@@ -95,8 +95,8 @@ def timed(what: str, do: Any) -> None:
 
 def photos(drawn: Path, count: int) -> Iterator[bytes]:
     """Drawn photos, each a little different from all others."""
-    sources = [path for path in sorted((drawn / "photos").glob("*-1.jpg")) if path.stat().st_size > 2_000]
-    pictures = [Image.open(path).convert("RGB").resize((96, 96)) for path in sources[:200]]
+    sources = sorted((drawn / "photos").glob("*-1.jpg"))[:200]
+    pictures = [Image.open(path).convert("RGB").resize((96, 96)) for path in sources]
     for number in range(count):
         picture = pictures[number % len(pictures)].copy()
         picture.putpixel((number % 96, number // 96 % 96), (number % 256, number // 256 % 256, 128))

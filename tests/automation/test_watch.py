@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 from places import ATTRIBUTES, answers, drop, photos, start, states, watch_of
 
+from vitrine.automation.describe import ByTable
 from vitrine.automation.ledger import ANSWERED, GONE, QUARANTINED, WAITING
 from vitrine.automation.status import SILENT, STOPPED, watches
-from vitrine.automation.watch import SETTLES, watch_once
+from vitrine.automation.watch import SETTLES, Watch, source_of, watch_once
 from vitrine.demo.catalog import Planted
 from vitrine.errors import Conflict
 from vitrine.stores import schema
@@ -231,3 +232,33 @@ def test_killed_at_random_points_nothing_is_lost_and_nothing_is_there_twice(
     skus = [f"NEW-{number:02d}" for number in range(len(arriving))]
     found = [row[:2] for row in answers(trained, skus)]
     assert len(found) == len(set(found)) == len(arriving) * ATTRIBUTES, f"seed {SEED}"
+
+
+def test_a_table_may_name_the_photos_and_one_without_a_row_waits(
+    trained: Workspace, place: Path, arriving: list[bytes], tmp_path: Path
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("sku,photo,name,color\nNEW-1,a/1.jpg,Sapatilha,red\nNEW-2,a/2.jpg,Bota,\n", encoding="utf-8")
+    drop(place, "a/1.jpg", arriving[0])
+    drop(place, "a/3.jpg", arriving[1])
+    watch = Watch(trained, source_of(str(place)), ByTable(trained, table), every=0.5)
+    try:
+        assert watch_once(watch, Event(), silent).answered == 1
+        assert states(trained) == {"a/1.jpg": ANSWERED, "a/3.jpg": WAITING}
+        labels = trained.catalog.read(sa.select(schema.labels).where(schema.labels.c.sku == "NEW-1")).to_pylist()
+        assert [(row["attribute"], row["value"]) for row in labels] == [("color", "red")]
+        table.write_text(table.read_text(encoding="utf-8") + "NEW-3,a/3.jpg,Tamanco,\n", encoding="utf-8")
+        assert watch_once(watch, Event(), silent).answered == 1
+        assert set(states(trained).values()) == {ANSWERED}
+    finally:
+        watch.close()
+
+
+def test_a_watch_takes_nothing_away_from_what_is_known_of_a_product(
+    trained: Workspace, place: Path, arriving: list[bytes]
+) -> None:
+    known = trained.products().to_pylist()[0]
+    drop(place, f"{known['sku']}_side.jpg", arriving[0])
+    assert take_in(trained, place) == 1
+    after = {row["sku"]: row for row in trained.products().to_pylist()}
+    assert known["name"] and after[known["sku"]] == known
