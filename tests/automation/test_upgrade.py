@@ -42,8 +42,9 @@ def test_a_catalog_of_the_version_before_keeps_everything(catalog_url: str) -> N
     step(catalog_url, before_automation())
     engine = sa.create_engine(catalog_url)
     row = {"sku": "é-1", "name": "Sapatilha", "added_at": now()}
+    then = sa.Table("products", sa.MetaData(), autoload_with=engine)  # as it was, without the columns of today
     with engine.begin() as connection:
-        connection.execute(sa.insert(schema.products).values(row))
+        connection.execute(sa.insert(then).values(row))
     engine.dispose()
     catalog = Catalog(catalog_url)
     assert catalog.read(schema.products).column("sku").to_pylist() == ["é-1"]

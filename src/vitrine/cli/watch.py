@@ -13,7 +13,6 @@ import typer
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 from vitrine.errors import Conflict, InputError
-from vitrine.records import now
 
 if TYPE_CHECKING:
     from vitrine.automation.watch import Watch
@@ -109,4 +108,6 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 def _tell(message: str) -> None:
+    from vitrine.records import now
+
     output.say(f"{now():%Y-%m-%d %H:%M:%S} {message}")

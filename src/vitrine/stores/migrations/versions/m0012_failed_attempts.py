@@ -18,3 +18,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position"),
     )
     op.create_index("ix_failed_attempts_key", "failed_attempts", ["key_hash", "failed_at"])
+
+
+def downgrade() -> None:
+    op.drop_table("failed_attempts")
