@@ -13,7 +13,7 @@ from vitrine.records import Delivered, now
 from vitrine.stores.whole import whole
 
 _MATERIALS_IN_A_FILE = 500
-_AGAIN = "free some space, then run vitrine export sap again; it finishes what it began"
+_AGAIN = "free some space, then run vitrine export sap again; it goes on where it stopped"
 
 
 def confirm_written(ledger: Ledger, folder: Path) -> None:
