@@ -179,7 +179,7 @@ def test_a_sku_of_digits_is_filled_with_zeros() -> None:
     assert SapMapping(**mapping).material.number("4711") == "000000000000004711"
 
 
-def test_a_full_disk_is_finished_by_the_next_delivery(workspace: Workspace) -> None:
+def test_a_full_disk_loses_nothing(workspace: Workspace) -> None:
     outbox = workspace.folder / "sap-outbox"
     outbox.write_text("in the way", encoding="utf-8")
     with pytest.raises(StorageError, match="could not write") as caught:
@@ -187,8 +187,7 @@ def test_a_full_disk_is_finished_by_the_next_delivery(workspace: Workspace) -> N
     assert "vitrine export sap" in caught.value.hint
     assert {state for _, state in ledger(workspace).values()} == {"sending"}
     outbox.unlink()
-    report = deliver(workspace, "sap")
-    assert len(documents(workspace)) == 12 and (report.sent, report.unchanged) == (0, 12)
+    assert deliver(workspace, "sap").sent == 12 and len(documents(workspace)) == 12
 
 
 def test_two_deliveries_at_once_do_not_meet(workspace: Workspace) -> None:
@@ -238,3 +237,41 @@ workspace.catalog
 print("ready", flush=True)
 deliver(workspace, "sap")
 """
+
+
+def interrupt(workspace: Workspace, *, before: str) -> None:
+    """A delivery whose process dies right before a step."""
+    code = (
+        "import os, sys, vitrine\n"
+        "from vitrine.deliver import deliver\n"
+        "from vitrine.deliver.sap.ledger import Ledger\n"
+        f"{before} = lambda *given: os._exit(9)\n"
+        "deliver(vitrine.open(sys.argv[1]), 'sap')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(workspace.folder)], capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+
+
+def test_what_was_written_before_a_crash_is_not_written_again(workspace: Workspace) -> None:
+    interrupt(workspace, before="Ledger.confirm")
+    assert len(documents(workspace)) == 12
+    report = deliver(workspace, "sap")
+    assert (report.sent, report.unchanged) == (0, 12) and len(documents(workspace)) == 12
+
+
+def test_what_was_withdrawn_after_a_crash_does_not_leave(workspace: Workspace) -> None:
+    interrupt(workspace, before="Ledger.of_materials")
+    assert {state for _, state in ledger(workspace).values()} == {"sending"}
+    stop(workspace, "color")
+    deliver(workspace, "sap")
+    assert all(not words for _, words, _ in documents(workspace))
+    assert {state for _, state in ledger(workspace).values()} == {"recalled"}
+
+
+def test_everything_is_sent_again_to_an_sap_that_was_restored(workspace: Workspace) -> None:
+    deliver(workspace, "sap")
+    command = [sys.executable, "-c", "from vitrine.cli.main import run; run()", "export", "sap", "--full"]
+    assert subprocess.run([*command, "--dry-run"], cwd=workspace.folder, capture_output=True).returncode == 2
+    subprocess.run(command, cwd=workspace.folder, capture_output=True, check=True)
+    assert len(documents(workspace)) == 24
+    assert deliver(workspace, "sap").sent == 0

@@ -15,6 +15,7 @@ from sap_server import SapServer
 from small_delivery import SKUS, make, publish, say, stop
 from vitrine.deliver import DeliveryReport, deliver
 from vitrine.deliver.sap import odata
+from vitrine.deliver.sap.deliver import mistrust
 from vitrine.errors import InputError, Refused, StorageError
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
@@ -124,6 +125,16 @@ def test_what_stays_unknown_is_read_back_by_the_next_delivery(workspace: Workspa
     assert counts(deliver(workspace, "sap")) == (1, 11, 0, 0)
     assert sap.state.words()["P02", "COR"] == "ROSA"
     assert ledger(workspace)["P02", "COR"] == ("ROSA", "sent")
+
+
+def test_everything_is_compared_again_with_an_sap_that_was_restored(workspace: Workspace, sap: SapServer) -> None:
+    deliver(workspace, "sap")
+    lost = next(key for key in sap.state.values if key[0] == "P04")
+    del sap.state.values[lost]
+    written = len(sap.state.written)
+    assert mistrust(workspace) == 12
+    deliver(workspace, "sap")
+    assert sap.state.words() == all_red() and sap.state.written[written:] == [("POST", "A_ProductCharcValue")]
 
 
 def test_a_stale_value_is_read_again(workspace: Workspace, sap: SapServer, monkeypatch: pytest.MonkeyPatch) -> None:

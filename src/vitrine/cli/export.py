@@ -42,12 +42,31 @@ def table(dry_run: DryRun = False, workspace: Folder = Path("."), as_json: AsJso
 
 
 @export.command()
-def sap(dry_run: DryRun = False, workspace: Folder = Path("."), as_json: AsJson = False) -> None:
+def sap(
+    dry_run: DryRun = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Trust no earlier delivery, as after SAP was restored from a backup.")
+    ] = False,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
     """Bring the classification of materials in line: what is new or changed, and recalls of what was withdrawn.
 
     Exit 1: values without a mapping, or materials that SAP refused; they are named and stay, the others are delivered.
     """
+    if full:
+        _mistrust(workspace, dry_run)
     _deliver("sap", workspace, dry_run, as_json)
+
+
+def _mistrust(workspace: Path, dry_run: bool) -> None:
+    import vitrine
+    from vitrine.deliver.sap.deliver import mistrust
+    from vitrine.errors import InputError
+
+    if dry_run:
+        raise InputError("--full and --dry-run do not go together", hint="leave one of them out")
+    output.say(f"{mistrust(vitrine.open(workspace)):,} delivered words are sent or compared again")
 
 
 def _deliver(target: str, workspace: Path, dry_run: bool, as_json: bool) -> None:

@@ -13,22 +13,24 @@ from vitrine.records import Delivered, now
 from vitrine.stores.whole import whole
 
 _MATERIALS_IN_A_FILE = 500
-_AGAIN = "free some space, then run vitrine export sap again; it finishes what it began"
+_AGAIN = "free some space, then run vitrine export sap again; it goes on where it stopped"
 
 
-def finish(ledger: Ledger, mapping: SapMapping, folder: Path) -> None:
-    """Write the files of a delivery that was interrupted, with the names and contents they were to have."""
-    for _, entries in groupby(ledger.unfinished(), key=lambda one: one.shipment):
-        _write(list(entries), ledger, mapping, folder)
+def confirm_written(ledger: Ledger, folder: Path) -> None:
+    """Confirm what an interrupted delivery had written already; the rest is planned anew, by what may leave today."""
+    for _, some in groupby(ledger.unfinished(), key=lambda one: one.shipment):
+        entries = list(some)
+        if _path(folder, entries[0]).exists():
+            ledger.confirm(entries)
 
 
 def send(made: Plan, ledger: Ledger, mapping: SapMapping, folder: Path) -> list[Path]:
     """Write all that changes into files, and enter them in the ledger; returns the files.
 
-    Entered as being sent before a file is written and as sent after it: a crash between the two is finished by the
-    next delivery. Raises StorageError when a file cannot be written.
+    Entered as being sent before a file is written and as sent after it. Raises StorageError when a file cannot be
+    written; what was written before it stays.
     """
-    return [_write(entries, ledger, mapping, folder, begin=True) for entries in _shipments(made)]
+    return [_write(entries, ledger, mapping, folder) for entries in _shipments(made)]
 
 
 def _shipments(made: Plan) -> Iterator[list[Delivered]]:
@@ -41,17 +43,17 @@ def _shipments(made: Plan) -> Iterator[list[Delivered]]:
         yield [replace(one, shipment=name) for one in entries]
 
 
-def _write(
-    entries: Sequence[Delivered], ledger: Ledger, mapping: SapMapping, folder: Path, *, begin: bool = False
-) -> Path:
-    if begin:
-        ledger.begin(entries)
-    first = entries[0]
-    path = folder / f"{first.delivered_at:%Y%m%d-%H%M%S-%f}-{first.shipment}.xml"
-    if not path.exists():
-        known = groupby(ledger.of_materials(one.material for one in entries), key=lambda one: one.material)
-        data = idoc_file({material: list(some) for material, some in known}, mapping, first.delivered_at)
-        with whole(path, hint=_AGAIN) as temporary:
-            temporary.write_bytes(data)
+def _write(entries: Sequence[Delivered], ledger: Ledger, mapping: SapMapping, folder: Path) -> Path:
+    ledger.begin(entries)
+    path = _path(folder, entries[0])
+    known = groupby(ledger.of_materials(one.material for one in entries), key=lambda one: one.material)
+    data = idoc_file({material: list(some) for material, some in known}, mapping, entries[0].delivered_at)
+    with whole(path, hint=_AGAIN) as temporary:
+        temporary.write_bytes(data)
     ledger.confirm(entries)
     return path
+
+
+def _path(folder: Path, one: Delivered) -> Path:
+    """The file of an entry's shipment; files in the order of their names are in the order of time."""
+    return folder / f"{one.delivered_at:%Y%m%d-%H%M%S-%f}-{one.shipment}.xml"

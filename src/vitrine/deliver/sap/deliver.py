@@ -1,6 +1,7 @@
 """Bring SAP's classification of materials in line, by files or through a service."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrine.deliver.report import Change, DeliveryReport
@@ -34,16 +35,29 @@ def deliver_sap(workspace: "Workspace", *, dry_run: bool = False) -> DeliveryRep
     return _by_service(workspace, mapping, dry_run)
 
 
+def mistrust(workspace: "Workspace") -> int:
+    """Let the next delivery send, or compare, everything again, as after SAP was restored; returns how many entries."""
+    return Ledger(workspace.catalog, _place(workspace)).mistrust()
+
+
+def _place(workspace: "Workspace") -> str:
+    """What the ledger calls the place that the settings name."""
+    settings = workspace.settings.sap
+    if settings.way == "idoc":
+        return str((workspace.folder / settings.folder).resolve())
+    return settings.service.rstrip("/") + (f"?sap-client={settings.client}" if settings.client else "")
+
+
 def _by_idoc(workspace: "Workspace", mapping: SapMapping, dry_run: bool) -> DeliveryReport:
     if mapping.idoc is None:
         raise InputError(
             f"{workspace.settings.sap.mapping} has no section idoc with ports and partners",
             hint=f"{GUIDE} shows a whole file",
         )
-    folder = (workspace.folder / workspace.settings.sap.folder).resolve()
+    folder = Path(_place(workspace))
     ledger = Ledger(workspace.catalog, str(folder))
     if not dry_run:
-        by_idoc.finish(ledger, mapping, folder)
+        by_idoc.confirm_written(ledger, folder)
     made = plan(workspace, mapping, ledger, longest=LONGEST_IN_IDOC)
     files = [] if dry_run else by_idoc.send(made, ledger, mapping, folder)
     return DeliveryReport(
@@ -62,7 +76,7 @@ def _by_service(workspace: "Workspace", mapping: SapMapping, dry_run: bool) -> D
     service = _service(workspace, mapping, settings.service)
     beside = settings.characteristics or f"{service.url.rpartition('/')[0]}/{_CHARACTERISTICS}"
     classification = Classification(service, _service(workspace, mapping, beside), mapping)
-    ledger = Ledger(workspace.catalog, service.url + (f"?sap-client={settings.client}" if settings.client else ""))
+    ledger = Ledger(workspace.catalog, _place(workspace))
     made = plan(workspace, mapping, ledger, longest=LONGEST_IN_SERVICE)
     kept, (sent, recalled) = made.kept, (0, 0)
     if dry_run:

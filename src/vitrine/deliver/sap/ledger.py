@@ -44,6 +44,13 @@ class Ledger:
         rows = self._catalog.read(query.order_by(table.c.shipment, table.c.material, table.c.characteristic))
         return [Delivered(**row) for row in rows.to_pylist()]
 
+    def mistrust(self) -> int:
+        """What was sent may have got lost there: nothing counts as sent any more; returns how many entries that are."""
+        table = schema.deliveries
+        lost = (table.c.place == self.place) & (table.c.state == SENT)
+        with self._catalog.transaction() as connection:
+            return connection.execute(sa.update(table).where(lost).values(state=SENDING, shipment="")).rowcount
+
     def begin(self, entries: Sequence[Delivered]) -> None:
         """Enter what is about to be sent or recalled, in one transaction."""
         self._catalog.put(schema.deliveries, entries)
