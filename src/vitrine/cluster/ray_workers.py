@@ -18,7 +18,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 import ray.data
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from vitrine import errors
 from vitrine.classify import Piece, Run
@@ -101,6 +101,8 @@ class RayWorkers:
                 if row["error"]:
                     raise _told(row)
                 yield row["piece"]
+        except RayTaskError:
+            raise  # a mistake in our code: its whole story is of use
         except RayError as error:
             raise StorageError(
                 f"workers died {_DEATHS + 1} times over the same piece, or the cluster was lost: {_first_line(error)}",
