@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 # Before ray is imported: nothing about a user's work leaves the machine.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Ray would let everything else on the machine go before its workers (nice 15); here they are the work.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 import ray
 import ray.data
