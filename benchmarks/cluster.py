@@ -191,6 +191,7 @@ def start_ray(workers: int) -> None:
 
     if not ray.is_initialized():
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as this process
         ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
         ray.data.DataContext.get_current().enable_progress_bars = False
 

@@ -72,6 +72,7 @@ def cluster(s3_endpoint: str) -> Iterator[str]:
     """The address of a Ray cluster of two cores on this machine."""
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'vitrine[ray]'")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_worker_niceness", "0")
     with pytest.MonkeyPatch.context() as patch:  # workers get the environment in which the cluster began
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")

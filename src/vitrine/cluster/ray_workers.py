@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 # Before ray is imported: nothing about a user's work leaves the machine.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Ray would let everything else on the machine go before its workers (nice 15); here they are the work.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 import ray
 import ray.data
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from vitrine import errors
 from vitrine.classify import Piece, Run
@@ -101,6 +103,8 @@ class RayWorkers:
                 if row["error"]:
                     raise _told(row)
                 yield row["piece"]
+        except RayTaskError:
+            raise  # a mistake in our code: its whole story is of use
         except RayError as error:
             raise StorageError(
                 f"workers died {_DEATHS + 1} times over the same piece, or the cluster was lost: {_first_line(error)}",
