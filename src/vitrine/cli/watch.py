@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,6 @@ import typer
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 from vitrine.errors import Conflict, InputError
-from vitrine.records import now
 
 if TYPE_CHECKING:
     from vitrine.automation.watch import Watch
@@ -109,4 +109,4 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 def _tell(message: str) -> None:
-    output.say(f"{now():%Y-%m-%d %H:%M:%S} {message}")
+    output.say(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {message}")
