@@ -310,11 +310,17 @@ class Workspace:
     # answers
 
     def classify(
-        self, skus: Sequence[str] | None = None, *, engine: str | None = None, on_progress: Progress = _silent
+        self,
+        skus: Sequence[str] | None = None,
+        *,
+        only_due: bool = False,
+        engine: str | None = None,
+        on_progress: Progress = _silent,
     ) -> classify.ClassifyReport:
         """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people.
 
-        With `skus`, for those of them that lack an answer: the cost is theirs, and their questions join those there are.
+        With `only_due`, for those that lack an answer. With `skus`, for those of them that lack one: the cost is theirs,
+        and their questions join those there are.
         `engine` says who does it (see `vitrine.engine`), None as the settings say.
         """
         model = self._champion
@@ -329,7 +335,7 @@ class Workspace:
             runs=self.place(self.settings.storage.runs),
             products_a_piece=self.settings.cluster.piece,
             stopped=audit.stopped(self.catalog),
-            only_due=skus is not None,
+            only_due=only_due or skus is not None,
             on_progress=on_progress,
         )
         draw.begin(self.catalog, model)

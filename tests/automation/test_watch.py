@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from places import ATTRIBUTES, answers, drop, photos, start, states, watch_of
 
 from vitrine.automation.describe import ByTable
-from vitrine.automation.ledger import ANSWERED, GONE, QUARANTINED, WAITING
+from vitrine.automation.ledger import ANSWERED, DELIVERED, GONE, QUARANTINED, WAITING
 from vitrine.automation.status import SILENT, STOPPED, watches
 from vitrine.automation.watch import SETTLES, Watch, source_of, watch_once
 from vitrine.demo.catalog import Planted
 from vitrine.errors import Conflict
+from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
@@ -77,10 +78,9 @@ def test_what_arrives_is_answered_as_a_full_run_would_and_asked_at_the_desk(
         connection.execute(sa.delete(schema.answered))
     whole.classify()
     assert answers(whole, skus) == found
-    report = trained.classify()  # the history is answered on the same road
+    report = trained.classify()  # the history is answered on the same road, and what was answered is not again
     assert report.known == 3 and answers(trained) == answers(whole)
-    again = trained.classify()
-    assert again.known == again.products and again.output == report.output
+    assert trained.classify(only_due=True).products == 0
 
 
 def test_the_same_content_again_changes_nothing_and_a_changed_file_is_answered_anew(
@@ -205,15 +205,18 @@ def test_a_claim_lapses_by_the_clock_of_the_database_and_whoever_lost_it_writes_
         after.close()
 
 
-def test_sigterm_ends_a_watch_after_the_group_under_way(trained: Workspace, place: Path, arriving: list[bytes]) -> None:
-    process = start(trained, "watch", str(place), "--every", "0.5", "--json")
+def test_it_delivers_beside_the_work_and_sigterm_ends_it_after_the_group_under_way(
+    trained: Workspace, place: Path, arriving: list[bytes]
+) -> None:
+    process = start(trained, "watch", str(place), "--every", "0.5", "--to", "lake", "--json")
     wait_until(lambda: bool(watches(trained.catalog)))
     drop(place, "NEW-1.jpg", arriving[0])
-    wait_until(lambda: states(trained).get("NEW-1.jpg") == ANSWERED)
+    wait_until(lambda: states(trained).get("NEW-1.jpg") == DELIVERED)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err.decode()
     assert b'"answered": 1' in out
+    assert (trained.folder / "lake" / "views.sql").exists()
     assert trained.catalog.count(schema.claims) == 0
 
 
@@ -263,3 +266,24 @@ def test_a_watch_takes_nothing_away_from_what_is_known_of_a_product(
     assert take_in(trained, place) == 1
     after = {row["sku"]: row for row in trained.products().to_pylist()}
     assert known["name"] and after[known["sku"]] == known
+
+
+def test_what_looks_at_everything_is_done_when_nothing_waits(
+    trained: Workspace, place: Path, arriving: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vitrine.automation.watch._UPKEEP_EVERY", 0.0)
+    drop(place, "NEW-1.jpg", arriving[0])
+    watch = watch_of(trained, place)
+    try:
+        assert watch.keep_up() is False, "nothing has come"
+        watch_once(watch, Event(), silent)
+        assert watch.keep_up() is True and watch.keep_up() is False
+    finally:
+        watch.close()
+    assert trained.catalog.count(schema.answered) == len(with_photos(trained)), "the history was answered too"
+    compared = trained.catalog.read(sa.select(schema.photos.c.compared, schema.photos.c.contrast)).to_pylist()
+    assert all(row["compared"] for row in compared if row["contrast"] >= LEAST_CONTRAST)
+
+
+def with_photos(workspace: Workspace) -> set[str]:
+    return set(workspace.catalog.read(schema.product_photos).column("sku").to_pylist())

@@ -130,7 +130,7 @@ class Watch:
         return settled, answered
 
     def keep_up(self) -> bool:
-        """Find twins, answer what another champion has left to answer, and order the queue anew; returns whether it was due.
+        """Find twins, answer whatever lacks an answer, and order the queue anew; returns whether it was due.
 
         It looks at the whole catalog, so it is done at most as often as it is worth its time.
         """
@@ -141,7 +141,7 @@ class Watch:
             return False
         begun = time.monotonic()
         self._workspace.find_twins()
-        self._workspace.classify()
+        self._workspace.classify(only_due=True)
         self._kept_up = (time.monotonic(), time.monotonic() - begun)
         self._behind, self._champion = False, champion
         self._courier.call()

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -108,6 +109,4 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 def _tell(message: str) -> None:
-    from vitrine.records import now
-
-    output.say(f"{now():%Y-%m-%d %H:%M:%S} {message}")
+    output.say(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {message}")
