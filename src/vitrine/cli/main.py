@@ -43,40 +43,46 @@ app = typer.Typer(
     "Begin with [bold]vitrine demo[/], or in a folder of your own: init, ingest, check, train, evaluate, classify.",
 )
 
-for command in (
-    demo.demo,
-    init.init,
-    ingest.ingest,
-    check.check,
-    learn.train,
-    learn.evaluate,
-    learn.promote,
-    learn.retrain,
-    learn.models,
-    classify.classify,
-    similar.similar,
-    weigh.weigh,
-    desk.audit,
-    finetune.finetune,
-    backup.backup,
-    backup.restore,
-    receive.receive,
-    receive.orders,
-    serve.serve,
-    watch.watch,
-    run_plan,
-    configure.doctor,
-):
-    app.command()(command)
-app.add_typer(configure.config, name="config")
-app.add_typer(lookalike.lookalike, name="lookalike")
-app.add_typer(market.market, name="market")
-app.add_typer(decisions.decisions, name="decisions")
-app.add_typer(export.export, name="export")
-app.add_typer(receive.receipts, name="receipts")
-app.add_typer(users.users, name="users")
-app.add_typer(taxonomy.taxonomy, name="taxonomy")
-app.add_typer(zoo.zoo, name="zoo")
+# What the help shows together, in the order in which people need it: commands and groups of commands.
+PANELS = {
+    "From photos to attributes": (
+        demo.demo,
+        init.init,
+        ingest.ingest,
+        check.check,
+        learn.train,
+        learn.evaluate,
+        learn.promote,
+        learn.models,
+        classify.classify,
+    ),
+    "People decide": (
+        serve.serve,
+        desk.audit,
+        learn.retrain,
+        weigh.weigh,
+        ("decisions", decisions.decisions),
+        ("taxonomy", taxonomy.taxonomy),
+        ("users", users.users),
+    ),
+    "A photo as a question": (
+        similar.similar,
+        ("lookalike", lookalike.lookalike),
+        receive.receive,
+        receive.orders,
+        ("receipts", receive.receipts),
+    ),
+    "By itself, and out again": (watch.watch, run_plan, ("export", export.export)),
+    "Sellers and orders": (("market", market.market),),
+    "Networks": (finetune.finetune, ("zoo", zoo.zoo)),
+    "The house": (configure.doctor, ("config", configure.config), backup.backup, backup.restore),
+}
+for panel, members in PANELS.items():
+    for member in members:
+        if isinstance(member, tuple):
+            app.add_typer(member[1], name=member[0], rich_help_panel=panel)
+        else:
+            app.command(rich_help_panel=panel)(member)
 
 
 @app.callback(invoke_without_command=True)
