@@ -41,8 +41,7 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
-    meters = Meters()
-    meters.registry.register(Standing(workspace))
+    meters = Meters(Standing(workspace))
     app.state.workspace = workspace
     app.state.access = access
     app.state.meters = meters

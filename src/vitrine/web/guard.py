@@ -10,6 +10,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,8 +41,11 @@ _HEADERS = {
 class Meters:
     """The Prometheus counters of one server; a registry of its own, so that two servers in one process stay apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, standing: Collector) -> None:
+        """`standing` is what is read from the catalog when somebody asks, the same in every process."""
+        self._standing = standing
         self.registry = CollectorRegistry()
+        self.registry.register(standing)
         names = ["method", "route", "status"]
         self.requests = Counter("vitrine_http_requests", "Requests answered", names, registry=self.registry)
         self.seconds = Histogram(
@@ -55,6 +59,7 @@ class Meters:
             return generate_latest(self.registry)
         together = CollectorRegistry()
         MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
+        together.register(self._standing)
         return generate_latest(together)
 
 
