@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from answers import predictions
-from vitrine.errors import InputError, MissingPart, Refused
+from vitrine.errors import InputError, MissingPart
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.stores import schema
 from vitrine.stores.objects import Objects
@@ -104,15 +104,6 @@ def test_a_worker_needs_cores_that_the_cluster_has(
     monkeypatch.setenv("VITRINE_CLUSTER__CORES", "64")
     with pytest.raises(InputError, match="a worker takes 64 cores, the whole cluster has 2"):
         Workspace(shared.folder).classify(engine="ray")
-
-
-def test_places_that_workers_do_not_see_are_refused(
-    shared: Workspace, cluster: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VITRINE_STORAGE__PHOTOS", "/only/here")
-    with pytest.raises(Refused, match="there is no folder /only/here") as refused:
-        Workspace(shared.folder).classify(engine="ray")
-    assert "s3://" in refused.value.hint
 
 
 def test_a_cluster_that_is_not_there_is_named(shared: Workspace, bucket: str) -> None:

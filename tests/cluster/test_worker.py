@@ -24,6 +24,14 @@ def test_a_worker_of_another_version_or_precision_refuses(trained: Workspace, tm
         unpack(replace(kit, embedding_id="color-shape-000000000000+clean"), tmp_path)
 
 
+def test_a_worker_that_does_not_see_a_folder_names_the_setting(trained: Workspace, tmp_path: Path) -> None:
+    kit = pack(trained, trained.model())
+    kit.settings["storage"]["photos"] = "/only/there"
+    with pytest.raises(Refused, match="there is no folder /only/there") as refused:
+        unpack(kit, tmp_path)
+    assert "set photos under [storage]" in refused.value.hint and "s3://" in refused.value.hint
+
+
 def test_the_kit_holds_no_address_of_the_catalog(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_STORAGE__TRACKING", "postgresql://ana:secret@db/mlflow")
     kit = pack(Workspace(trained.folder), trained.model())

@@ -78,9 +78,9 @@ def _settings(workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Those that change an answer, with places as every machine names them."""
     kept = workspace.settings.model_dump(include={"cleaning", "embedder"}, exclude_none=True)
     places = {name: workspace.place(getattr(workspace.settings.storage, name)) for name in _PLACES}
-    for place in places.values():
-        if "://" not in place:
-            Path(place).mkdir(parents=True, exist_ok=True)  # so that a worker that does not see it says so
+    for name in ("embeddings", "runs"):
+        if "://" not in places[name]:
+            Path(places[name]).mkdir(parents=True, exist_ok=True)  # so that a worker that does not see it says so
     return {**kept, "storage": places}
 
 
