@@ -7,6 +7,7 @@ answers go between the worker and the store.
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -148,15 +149,23 @@ def _join(settings: "ClusterSettings") -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
     try:
         if settings.address:
+            _knock(settings.address)
             ray.init(address=settings.address, **quiet)
             return
         cores = settings.workers * settings.cores or None
         ray.init(address="local", num_cpus=cores, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise MissingPart(
             f"Ray at {settings.address or 'this machine'} cannot be reached: {_first_line(error)}",
             hint="on the first machine: ray start --head; on the others: ray start --address=FIRST:6379",
         ) from error
+
+
+def _knock(address: str) -> None:
+    """OSError where nobody listens; Ray itself would go on trying for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _count(settings: "ClusterSettings", pieces: int) -> int:
