@@ -13,6 +13,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from cluster_workspace import bucket as bucket
+from cluster_workspace import cluster as cluster
+from cluster_workspace import expected as expected
+from cluster_workspace import one_machine as one_machine
+from cluster_workspace import shared as shared
+from cluster_workspace import small_folder as small_folder
 from drawn_workspace import make_workspace
 from small_desk import TAXONOMY, Desk, add_products
 from vitrine.demo.catalog import Planted, draw_catalog

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from vitrine.errors import InputError, StorageError
 from vitrine.learn.fuse import PhotoVectors, fuse
@@ -161,7 +162,8 @@ def decide_products(
 
     The table has the schema of `vitrine.records.Prediction`.
     """
-    decided = model.predictor.decide(vectors)
+    with threadpool_limits(limits=1, user_api="blas"):  # else the last digit hangs on how many cores a machine has
+        decided = model.predictor.decide(vectors)
     tables = [_decide_attribute(model, name, one, skus, run_id, moment) for name, one in decided.items()]
     return pa.concat_tables(tables)
 

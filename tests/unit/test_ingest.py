@@ -240,4 +240,5 @@ def test_the_catalogs_tables_have_the_columns_of_their_records() -> None:
         records.Score: schema.scores,
     }  # fmt: skip
     for record, table in pairs.items():
-        assert set(schema_of(record).names) == set(table.columns.keys()), table.name
+        entered = {column.name for column in table.columns if column.default is None}  # others are derived from these
+        assert set(schema_of(record).names) == entered, table.name

@@ -101,7 +101,7 @@ def test_ten_products_are_curated_with_the_keyboard_alone(page: Any, workspace: 
     page.wait_for_selector("[data-undo]:enabled")
     page.keyboard.press("z")
     until(lambda: len(decided(workspace)) == 13)
-    page.wait_for_function("document.getElementById('notice').textContent.includes('Undone')")
+    page.wait_for_function("() => document.getElementById('notice').textContent.includes('Undone')")
     assert decided(workspace)[-1]["undoes"] == decided(workspace)[11]["decision_id"]
     page.keyboard.press("1")
     page.keyboard.press("Enter")
@@ -239,7 +239,9 @@ def test_examples_stand_beside_the_values_and_look_alikes_follow_the_product(pag
     go(page, "/curate?attribute=heel")
     page.wait_for_selector(".choice .like img")
     asked = page.locator("[data-sku]").inner_text()
-    page.wait_for_function("[...document.querySelectorAll('.choice .like img')].some((one) => one.naturalWidth > 0)")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.choice .like img')].some((one) => one.naturalWidth > 0)"
+    )
     href = page.locator("[data-values]").get_attribute("href")
     go(page, href)
     assert page.locator(".guide > li").count() == len(workspace.taxonomy.attributes["heel"].values)

@@ -4,7 +4,7 @@
 >>> collapsed(random.standard_normal((50, 8)).astype(np.float32)) is None
 True
 >>> collapsed(np.ones((50, 8), np.float32) + 0.01 * random.random((50, 8)).astype(np.float32)).message
-'any two products are 100% similar to this embedder: it tells nothing apart'
+'any two products are 100 % similar to this embedder: it tells nothing apart'
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ _ENGLISH = {
     UNLIKE: "nothing here looks like this: 99 of 100 products have a nearer look-alike",
     NONE_FITS: "no product fits the filters",
     NO_OTHER: "there is no other product with a photo",
-    COLLAPSED: "any two products are {share:.0%} similar to this embedder: it tells nothing apart",
+    COLLAPSED: "any two products are {share} similar to this embedder: it tells nothing apart",
 }
 
 
@@ -28,6 +28,6 @@ def note(code: str, share: float | None = None) -> Note:
     """The note of a code.
 
     >>> note(COLLAPSED, 0.98).message
-    'any two products are 98% similar to this embedder: it tells nothing apart'
+    'any two products are 98 % similar to this embedder: it tells nothing apart'
     """
-    return Note(code, _ENGLISH[code].format(share=share), share)
+    return Note(code, _ENGLISH[code].format(share="" if share is None else f"{100 * share:.0f} %"), share)
