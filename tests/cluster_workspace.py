@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,25 +11,12 @@ import sqlalchemy as sa
 import tomlkit
 
 from answers import predictions
+from small_store import new_database, reach_store
 from vitrine.backup import backup, restore
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
 SHARED = ("photos", "embeddings", "runs")
-
-
-@pytest.fixture
-def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a new bucket; this process and those it starts find the store."""
-    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vitrine[s3]'")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"b{uuid.uuid4().hex}"
-    s3fs.S3FileSystem().mkdir(name)
-    return name
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +45,8 @@ def shared(small_folder: Path, tmp_path: Path, bucket: str, postgresql: str) -> 
     s3fs.S3FileSystem().put(f"{folder}/.vitrine/photos", f"{bucket}/photos", recursive=True)
     storage = {name: f"s3://{bucket}/{name}" for name in SHARED}
     change_settings(folder, {"storage": storage, "cluster": {"piece": 10, "workers": 2}})
-    database = f"t{uuid.uuid4().hex}"
-    with sa.create_engine(postgresql.format(name="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {database}"))
     backup(Workspace(folder), tmp_path / "b.zip")
-    restore(tmp_path / "b.zip", tmp_path / "shared", catalog_url=postgresql.format(name=database))
+    restore(tmp_path / "b.zip", tmp_path / "shared", catalog_url=new_database(postgresql))
     return Workspace(tmp_path / "shared")
 
 
@@ -74,10 +57,7 @@ def cluster(s3_endpoint: str) -> Iterator[str]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_worker_niceness", "0")
     with pytest.MonkeyPatch.context() as patch:  # workers get the environment in which the cluster began
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        reach_store(patch, s3_endpoint)
         context = ray.init(
             address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1"
         )

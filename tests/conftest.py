@@ -5,22 +5,22 @@ import ipaddress
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 
-from cluster_workspace import bucket as bucket
 from cluster_workspace import cluster as cluster
 from cluster_workspace import expected as expected
 from cluster_workspace import one_machine as one_machine
 from cluster_workspace import shared as shared
 from cluster_workspace import small_folder as small_folder
 from drawn_workspace import make_workspace
+from sap_server import sap as sap
 from small_desk import TAXONOMY, Desk, add_products
+from small_store import bucket as bucket
+from small_store import new_database
 from vitrine.demo.catalog import Planted, draw_catalog
 from vitrine.desk.fill import fill
 from vitrine.jobs import run_training
@@ -95,10 +95,7 @@ def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
     server: str = request.getfixturevalue("postgresql")
-    name = f"t{uuid.uuid4().hex}"
-    with sa.create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    return server.format(name=name)
+    return new_database(server)
 
 
 @pytest.fixture
@@ -115,7 +112,7 @@ def desk(catalog_url: str) -> Iterator[Desk]:
 def s3_endpoint() -> Iterator[str]:
     """A real S3 server over HTTP on this machine; the URL to reach it."""
     moto_server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    server = moto_server.ThreadedMotoServer(port=0)
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"

@@ -19,6 +19,22 @@ from vitrine.stores import schema
 from vitrine.workspace import Workspace, create
 
 SKUS = [f"p{i:02d}" for i in range(12)]
+NAMES_AT_SAP = {"color": "COR", "heel": "SALTO"}
+WORDS_AT_SAP = {  # blue has none
+    "color": {"red": "VERMELHO", "pink": "ROSA"}, "heel": {"none": "SEM SALTO", "block": "BLOCO"},
+}  # fmt: skip
+_SAP = """
+class = "CALCADOS"
+language = "pt"
+[material]
+upper = true
+[idoc]
+sender_port = "VITRINE"
+sender = "VITRINE"
+receiver_port = "SAPPRD"
+receiver = "PRDCLNT100"
+client = "100"
+"""
 
 
 @lru_cache
@@ -47,6 +63,22 @@ def make(folder: Path, settings: dict[str, dict[str, Any]] | None = None) -> Wor
     home.mkdir(parents=True)
     (home / "model.json").write_text(json.dumps({"heads": heads, "product": None}), encoding="utf-8")
     return workspace
+
+
+def map_to_sap(workspace: Workspace, *attributes: str) -> None:
+    """Write sap.toml for files and service, with the characteristics of these attributes, or of all in `NAMES_AT_SAP`."""
+    lines = [_SAP]
+    for attribute in attributes or NAMES_AT_SAP:
+        words = ", ".join(f'{value} = "{word}"' for value, word in WORDS_AT_SAP[attribute].items())
+        name = NAMES_AT_SAP[attribute]
+        lines.append(f'[[characteristic]]\nname = "{name}"\nattribute = "{attribute}"\nvalues = {{{words}}}\n')
+    (workspace.folder / "sap.toml").write_text("".join(lines), encoding="utf-8")
+
+
+def ledger(workspace: Workspace) -> dict[tuple[str, str], tuple[str, str]]:
+    """(material, characteristic) → the word that SAP was given, and how that stands."""
+    rows = workspace.catalog.read(schema.deliveries).to_pylist()
+    return {(row["material"], row["characteristic"]): (row["word"], row["state"]) for row in rows}
 
 
 def publish(workspace: Workspace, attribute: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from small_store import reach_store
 from vitrine.errors import StorageError
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
@@ -18,24 +19,17 @@ pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vitrine[
 
 
 @pytest.fixture
-def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def bucket(bucket: str, tmp_path: Path) -> str:
     import s3fs
 
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"photos-{tmp_path.name[-12:].replace('_', '-')}".lower().strip("-")
     filesystem = s3fs.S3FileSystem()
-    filesystem.mkdir(name)
     for number in range(6):
         path = tmp_path / f"{number}.png"
         image = Image.new("RGB", (90 + number, 80), "white")
         image.paste("red" if number % 2 else "blue", (20, 20, 70, 60))
         image.save(path)
-        filesystem.put_file(str(path), f"{name}/ação/{number}.png")
-    return name
+        filesystem.put_file(str(path), f"{bucket}/ação/{number}.png")
+    return bucket
 
 
 def rows(count: int) -> list[TableRow]:
@@ -70,18 +64,14 @@ def test_a_missing_object_is_put_aside(bucket: str, tmp_path: Path) -> None:
 def test_a_lost_connection_stops_with_a_message_and_the_job_continues(
     bucket: str, tmp_path: Path, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import s3fs
-
     workspace = create(tmp_path / "w", TAXONOMY, {})
     ingest(workspace, f"s3://{bucket}", count=2)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    reach_store(monkeypatch, "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(StorageError, match="could not be read") as caught:
         ingest(workspace, f"s3://{bucket}")
     assert "run the same command again" in caught.value.hint
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    s3fs.S3FileSystem.clear_instance_cache()
+    reach_store(monkeypatch, s3_endpoint)
     assert ingest(workspace, f"s3://{bucket}").new_photos == 4
 
 

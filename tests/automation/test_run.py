@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from places import photos, start
 
+from small_store import reach_store
 from vitrine.automation.claim import Claim
 from vitrine.automation.plan import read_plan
 from vitrine.automation.run import DONE, FAILED, INTERRUPTED, WAITING, RunState, claim_name, run_plan, runs
@@ -228,11 +229,8 @@ def test_a_failure_is_mailed(trained: Workspace, tmp_path: Path) -> None:
 def test_what_may_pass_is_tried_again_as_often_as_the_plan_says(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    reach_store(monkeypatch, "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
     planned = read_plan(plan(tmp_path, '[[step]]\ndo = "ingest"\nphotos = "s3://lost/studio"\nretries = 1'))
     with pytest.raises(VitrineError, match="could not be read"):
         run_plan(trained, planned, watch=watch)

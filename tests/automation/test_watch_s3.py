@@ -7,6 +7,7 @@ from threading import Event, Thread
 import pytest
 from places import answers, photos, states, watch_of
 
+from small_store import new_bucket
 from vitrine.automation.ledger import ANSWERED, WAITING
 from vitrine.automation.status import watches
 from vitrine.automation.watch import SETTLES, watch_on
@@ -22,20 +23,14 @@ class Bucket:
     def __init__(self, name: str) -> None:
         self.name = name
         self.filesystem = s3fs.S3FileSystem(skip_instance_cache=True)
-        self.filesystem.mkdir(name)
 
     def put(self, key: str, data: bytes) -> None:
         self.filesystem.pipe_file(f"{self.name}/{key}", data)
 
 
 @pytest.fixture
-def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    return Bucket(f"watched-{tmp_path.name[-14:].replace('_', '-')}".lower().strip("-"))
+def bucket(bucket: str) -> Bucket:
+    return Bucket(bucket)
 
 
 def test_objects_are_answered_once_and_again_when_their_content_changes(
@@ -65,19 +60,17 @@ def test_objects_are_answered_once_and_again_when_their_content_changes(
         watch.close()
 
 
-def test_a_lost_store_is_told_and_waited_for(
-    trained: Workspace, bucket: Bucket, drawn: tuple[Path, Planted], tmp_path: Path
-) -> None:
+def test_a_lost_store_is_told_and_waited_for(trained: Workspace, bucket: Bucket, drawn: tuple[Path, Planted]) -> None:
     from moto.server import ThreadedMotoServer
 
-    store = ThreadedMotoServer(port=0)
+    store = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     store.start()
     host, port = store.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         patch.setenv("AWS_MAX_ATTEMPTS", "1")
         s3fs.S3FileSystem.clear_instance_cache()
-        own = Bucket(f"{bucket.name}-own")
+        own = Bucket(new_bucket())
         own.put("NEW-1.jpg", photos(drawn[0], 1)[0])
         watch = watch_of(trained, f"s3://{own.name}")
         stop, told = Event(), list[str]()

@@ -1,7 +1,6 @@
 """Folder and object store keep the same promises: whole or not there, listed as they are now, failures said clearly."""
 
 import socket
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from flaky_store import Door, flaky
+from small_store import new_bucket, reach_store
 from vitrine.embed.embeddings import Embeddings
 from vitrine.embed.vector_file import file_name
 from vitrine.errors import NotFound, StorageError
@@ -19,24 +19,14 @@ from vitrine.stores.objects import Objects
 @pytest.fixture
 def store(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     """A real S3 server, behind a door that can be made to fail."""
-    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vitrine[s3]'")
     with flaky(s3_endpoint) as door:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", door.url)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        s3fs.S3FileSystem.clear_instance_cache()
+        reach_store(monkeypatch, door.url)
         yield door
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
 def bucket(store: Door) -> str:
-    import s3fs
-
-    name = f"b{uuid.uuid4().hex}"
-    s3fs.S3FileSystem().mkdir(name)
-    return name
+    return new_bucket()
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -1,41 +1,18 @@
 """Whatever people, audits and faults do between deliveries, SAP says in the end what may leave, and nothing is sent twice."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sap_server import SapServer
 
-from small_delivery import SKUS, make, publish, say, stop
+from sap_server import SapServer
+from small_delivery import NAMES_AT_SAP, SKUS, WORDS_AT_SAP, make, map_to_sap, publish, say, stop
 from vitrine.deliver import deliver
 from vitrine.deliver.leaving import leaving
-from vitrine.deliver.sap import odata
 from vitrine.workspace import Workspace
 
-WORDS = {"color": {"red": "VERMELHO", "pink": "ROSA"}, "heel": {"none": "SEM SALTO", "block": "BLOCO"}}  # blue has none
-NAMES = {"color": "COR", "heel": "SALTO"}
-MAPPING = """
-class = "CALCADOS"
-[material]
-upper = true
-[[characteristic]]
-name = "COR"
-attribute = "color"
-values = {red = "VERMELHO", pink = "ROSA"}
-[[characteristic]]
-name = "SALTO"
-attribute = "heel"
-values = {none = "SEM SALTO", block = "BLOCO"}
-[idoc]
-sender_port = "A"
-sender = "B"
-receiver_port = "C"
-receiver = "D"
-"""
 FEW = SKUS[:3]
 DECISION = st.tuples(
     st.sampled_from(FEW),
@@ -62,10 +39,10 @@ def do(workspace: Workspace, step: object, done: set[str]) -> None:
 
 def wanted(workspace: Workspace) -> dict[tuple[str, str], str]:
     return {
-        (row["sku"].upper(), NAMES[row["attribute"]]): WORDS[row["attribute"]][row["value"]]
+        (row["sku"].upper(), NAMES_AT_SAP[row["attribute"]]): WORDS_AT_SAP[row["attribute"]][row["value"]]
         for table in leaving(workspace)
         for row in table.to_pylist()
-        if row["value"] in WORDS[row["attribute"]]
+        if row["value"] in WORDS_AT_SAP[row["attribute"]]
     }
 
 
@@ -83,21 +60,12 @@ def read_inbox(folder: Path) -> dict[tuple[str, str], str]:
     return found
 
 
-@pytest.fixture
-def sap(monkeypatch: pytest.MonkeyPatch) -> Iterator[SapServer]:
-    monkeypatch.setenv("VITRINE_SAP_PASSWORD", "secret")
-    monkeypatch.setattr(odata, "FIRST_WAIT", 0.01)
-    server = SapServer({sku.upper() for sku in SKUS})
-    yield server
-    server.stop()
-
-
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEP, max_size=10))
 def test_files_taken_in_order_say_what_may_leave(steps: list[object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = make(Path(folder) / "w")
-        (workspace.folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+        map_to_sap(workspace)
         done: set[str] = set()
         for step in [*steps, "deliver"]:
             if step == "deliver":
@@ -121,7 +89,7 @@ def test_a_service_with_faults_says_what_may_leave_in_the_end(
     with tempfile.TemporaryDirectory() as folder:
         settings = {"way": "odata", "service": sap.url, "user": "vitrine", "timeout": 2, "retries": 1}
         workspace = make(Path(folder) / "w", {"sap": settings})
-        (workspace.folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+        map_to_sap(workspace)
         done: set[str] = set()
         for step, faults in steps:
             if step == "deliver":

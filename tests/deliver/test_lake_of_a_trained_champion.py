@@ -1,38 +1,18 @@
 """What a champion trained on drawn products publishes leaves under the certificate of the head that said it."""
 
-from dataclasses import replace
-
 import duckdb
 import sqlalchemy as sa
 
-from small_desk import MOMENT
+from drawn_workspace import publish_all
 from vitrine.deliver import deliver
-from vitrine.learn.plan import Rule
-from vitrine.records import Promotion
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
 
-def make_bold(workspace: Workspace) -> None:
-    """A champion whose heads publish whatever they are surer than not of, on products that no table labels."""
-    model, basis = workspace.model(), workspace.basis()
-    assert basis
-    certificates = {
-        name: replace(
-            one, own=replace(one.own, rule=Rule(dict.fromkeys(model.predictor.grammar.values[name], 0.0), 0.0))
-        )
-        for name, one in model.certificates.items()
-    }
-    bold = replace(model, certificates=certificates)
-    workspace.save_model(bold, basis.learnt)
-    promotion = Promotion(2, bold.model_id, model.model_id, "promoted", "{}", MOMENT)
-    workspace.catalog.add(schema.promotions, [promotion])
-    with workspace.catalog.transaction() as connection:
-        connection.execute(sa.delete(schema.labels))
-
-
 def test_every_published_answer_has_the_sentence_of_its_head(trained: Workspace) -> None:
-    make_bold(trained)
+    publish_all(trained)
+    with trained.catalog.transaction() as connection:  # what a table labels leaves as the table's word
+        connection.execute(sa.delete(schema.labels))
     trained.classify()
     deliver(trained, "lake")
     lake = duckdb.connect()

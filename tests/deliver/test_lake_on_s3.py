@@ -7,24 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from small_delivery import make, rename_product
+from small_store import reach_store
 from vitrine.deliver import deliver
 from vitrine.errors import StorageError
 
 pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vitrine[s3]'")
-
-
-@pytest.fixture
-def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    import s3fs
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"lake-{tmp_path.name[-12:].replace('_', '-')}".lower().strip("-")
-    s3fs.S3FileSystem().mkdir(name)
-    return name
 
 
 def test_versions_follow_each_other_on_s3(bucket: str, tmp_path: Path) -> None:
@@ -46,17 +33,13 @@ def test_versions_follow_each_other_on_s3(bucket: str, tmp_path: Path) -> None:
 def test_a_lost_connection_leaves_the_version_before(
     bucket: str, tmp_path: Path, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import s3fs
-
     workspace = make(tmp_path / "w", {"export": {"lake": f"s3://{bucket}/lake"}})
     deliver(workspace, "lake")
     rename_product(workspace, "p00", "other")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    reach_store(monkeypatch, "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(StorageError, match="lake") as caught:
         deliver(workspace, "lake")
     assert "readers keep the version before" in caught.value.hint
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    s3fs.S3FileSystem.clear_instance_cache()
+    reach_store(monkeypatch, s3_endpoint)
     assert deliver(workspace, "lake").details["version"].startswith("000002")

@@ -5,31 +5,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from small_delivery import make, say, stop
+from small_delivery import make, map_to_sap, say, stop
 from vitrine.deliver import deliver
 from vitrine.desk.change_taxonomy import Wish, change
 from vitrine.records import Label, now
 from vitrine.stores import schema
 
-MAPPING = """
-class = "CALCADOS"
-[material]
-upper = true
-[[characteristic]]
-name = "COR"
-attribute = "color"
-values = {red = "VERMELHO", pink = "ROSA"}
-[idoc]
-sender_port = "A"
-sender = "B"
-receiver_port = "C"
-receiver = "D"
-"""
-
 
 def test_delta_recall_and_a_renamed_attribute(catalog_url: str, tmp_path: Path) -> None:
     workspace = make(tmp_path / "w", {"storage": {"catalog": catalog_url}})
-    (workspace.folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+    map_to_sap(workspace, "color")
     workspace.catalog.add(schema.labels, [Label("p02", "heel", "block", "table", "supplier.csv", now())])
     say(workspace, "p01", "color", "pink")
     assert deliver(workspace, "lake").sent == 13 and deliver(workspace, "sap").sent == 12

@@ -12,39 +12,18 @@ from xml.etree import ElementTree
 import pytest
 import sqlalchemy as sa
 
-from small_delivery import make, publish, say, stop
+from small_delivery import ledger, make, map_to_sap, publish, say, stop
 from vitrine.deliver import deliver
 from vitrine.deliver.sap.mapping import SapMapping
 from vitrine.errors import Conflict, InputError, StorageError
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
-MAPPING = """
-class = "CALCADOS"
-language = "pt"
-[material]
-upper = true
-[[characteristic]]
-name = "COR"
-attribute = "color"
-values = {red = "VERMELHO", pink = "ROSA"}
-[[characteristic]]
-name = "SALTO"
-attribute = "heel"
-values = {none = "SEM SALTO", block = "BLOCO"}
-[idoc]
-sender_port = "VITRINE"
-sender = "VITRINE"
-receiver_port = "SAPPRD"
-receiver = "PRDCLNT100"
-client = "100"
-"""
-
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     made = make(tmp_path / "w")
-    (made.folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+    map_to_sap(made)
     return made
 
 
@@ -61,11 +40,6 @@ def documents(workspace: Workspace) -> list[tuple[str, dict[str, str], set[str]]
             gone = {one.findtext("ATNAM") for one in values if one.findtext("MSGFN") == "003"}
             found.append((document.findtext("E1OCLFM/OBJEK"), words, gone))
     return found
-
-
-def ledger(workspace: Workspace) -> dict[tuple[str, str], tuple[str, str]]:
-    rows = workspace.catalog.read(schema.deliveries).to_pylist()
-    return {(row["material"], row["characteristic"]): (row["word"], row["state"]) for row in rows}
 
 
 def test_each_material_has_a_valid_document(workspace: Workspace) -> None:

@@ -6,56 +6,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sap_server import SapServer
 
-from small_delivery import SKUS, make, publish, say, stop
+from sap_server import SapServer
+from small_delivery import SKUS, ledger, make, map_to_sap, publish, say, stop
 from vitrine.deliver import DeliveryReport, deliver
 from vitrine.deliver.sap import odata
 from vitrine.deliver.sap.deliver import mistrust
 from vitrine.errors import InputError, Refused, StorageError
-from vitrine.stores import schema
 from vitrine.workspace import Workspace
-
-MAPPING = """
-class = "CALCADOS"
-language = "pt"
-[material]
-upper = true
-[[characteristic]]
-name = "COR"
-attribute = "color"
-values = {red = "VERMELHO", pink = "ROSA"}
-[[characteristic]]
-name = "SALTO"
-attribute = "heel"
-values = {none = "SEM SALTO", block = "BLOCO"}
-"""
-
-
-@pytest.fixture
-def sap(monkeypatch: pytest.MonkeyPatch) -> Iterator[SapServer]:
-    monkeypatch.setenv("VITRINE_SAP_PASSWORD", "secret")
-    monkeypatch.setattr(odata, "FIRST_WAIT", 0.01)
-    server = SapServer({sku.upper() for sku in SKUS})
-    yield server
-    server.stop()
 
 
 @pytest.fixture
 def workspace(sap: SapServer, tmp_path: Path) -> Workspace:
     settings = {"way": "odata", "service": sap.url, "user": "vitrine", "timeout": 0.8, "retries": 2, "client": "100"}
     made = make(tmp_path / "w", {"sap": settings})
-    (made.folder / "sap.toml").write_text(MAPPING, encoding="utf-8")
+    map_to_sap(made)
     return made
-
-
-def ledger(workspace: Workspace) -> dict[tuple[str, str], tuple[str, str]]:
-    rows = workspace.catalog.read(schema.deliveries).to_pylist()
-    return {(row["material"], row["characteristic"]): (row["word"], row["state"]) for row in rows}
 
 
 def counts(report: DeliveryReport) -> tuple[int, int, int, int]:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 import sap_server
 from sap_server import SapServer
-
+from small_store import new_bucket, reach_store
 from vitrine.deliver.sap import odata
 from vitrine.demo.day import AT_SAP, Hour, run_day
 from vitrine.demo.product import sku_of
@@ -19,23 +20,18 @@ Played = tuple[Path, dict[tuple[str, str], str], dict[str, Hour]]
 @pytest.fixture(scope="module")
 def played(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Played:
     """A day whose studio is a prefix on S3 and whose SAP is a service on a socket."""
-    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vitrine[s3]'")
     folder = tmp_path_factory.mktemp("day") / "workspace"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        reach_store(patch, s3_endpoint)
         patch.setenv("VITRINE_SAP_PASSWORD", "secret")
         patch.setattr(odata, "FIRST_WAIT", 0.01)
         names = {str(900 + number): name.upper() for number, name in enumerate(AT_SAP)}
         patch.setattr(sap_server, "CHARACTERISTICS", names)
-        s3fs.S3FileSystem.clear_instance_cache()
-        s3fs.S3FileSystem().mkdir("house")
+        studio = f"s3://{new_bucket()}/studio"
         sap = SapServer({sku_of(number) for number in range(PRODUCTS + ARRIVING)})
         sap.state.page = 500
         settings = {"way": "odata", "service": sap.url, "user": "vitrine", "client": "100"}
-        hours = run_day(folder, products=PRODUCTS, arriving=ARRIVING, seed=7, studio="s3://house/studio", sap=settings)
+        hours = run_day(folder, products=PRODUCTS, arriving=ARRIVING, seed=7, studio=studio, sap=settings)
         sap.stop()
         words = sap.state.words()
     return folder, words, {hour.at: hour for hour in hours}

@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
+from drawn_workspace import publish_all
 from small_desk import MOMENT, TAXONOMY, add_products
 from vitrine.classify import PUBLISHED, TO_REVIEW
 from vitrine.config import AuditSettings
 from vitrine.desk import audit, decisions, draw, grid, journal, queue
 from vitrine.desk.decisions import Answer, decide
 from vitrine.desk.fill import fill
-from vitrine.learn.plan import Rule
-from vitrine.records import AuditRound, Decision, Label, ModelRecord, Promotion
+from vitrine.records import AuditRound, Decision, Label, ModelRecord
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.workspace import Workspace
@@ -260,17 +260,7 @@ def test_the_estimate_weighs_an_audit_by_what_it_stands_for(catalog: Catalog) ->
 @pytest.fixture
 def publishing(trained: Workspace) -> Workspace:
     """The trained workspace with a champion whose heads publish whatever they are surer than not of."""
-    model, basis = trained.model(), trained.basis()
-    assert basis
-    certificates = {
-        name: replace(
-            one, own=replace(one.own, rule=Rule(dict.fromkeys(model.predictor.grammar.values[name], 0.0), 0.0))
-        )
-        for name, one in model.certificates.items()
-    }
-    bold = replace(model, certificates=certificates)
-    trained.save_model(bold, basis.learnt)
-    trained.catalog.add(schema.promotions, [Promotion(2, bold.model_id, model.model_id, "promoted", "{}", MOMENT)])
+    publish_all(trained)
     return trained
 
 

@@ -9,11 +9,17 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import pytest
+
+from small_delivery import SKUS
+from vitrine.deliver.sap import odata
 
 PRODUCT, CHARACTERISTIC = "API_CLFN_PRODUCT_SRV", "API_CLFN_CHARACTERISTIC_SRV"
 ROOT = "/sap/opu/odata/sap"
@@ -271,3 +277,13 @@ class SapServer:
         """Close the socket."""
         self._server.shutdown()
         self._server.server_close()
+
+
+@pytest.fixture
+def sap(monkeypatch: pytest.MonkeyPatch) -> Iterator[SapServer]:
+    """A server that knows the products of `small_delivery`, and the password for it."""
+    monkeypatch.setenv("VITRINE_SAP_PASSWORD", "secret")
+    monkeypatch.setattr(odata, "FIRST_WAIT", 0.01)
+    server = SapServer({sku.upper() for sku in SKUS})
+    yield server
+    server.stop()
