@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 
 from vitrine.errors import NotFound, StorageError
-from vitrine.zoo.data import fewer, per_class
+from vitrine.zoo.data import CLASSES, fewer, only, per_class
 from vitrine.zoo.drawn import draw_garments
+from vitrine.zoo.entries import Entry
 from vitrine.zoo.outcomes import Outcome, findings, keep, read
-from vitrine.zoo.studies import STUDIES, Study, Variation, study
+from vitrine.zoo.studies import STUDIES, Variation, study
 
 GARMENTS = draw_garments(train=240, test=120, seed=1)
+
+
+def _one_epoch(entry: Entry) -> Entry:
+    return replace(entry, recipe=replace(entry.recipe, epochs=1))
 
 
 def outcome(variation: str, seed: int, *scores: float) -> Outcome:
@@ -56,6 +61,34 @@ def test_fewer_pictures_keep_the_shares_of_the_classes() -> None:
     assert fewer(GARMENTS, 10_000) is GARMENTS
 
 
+def test_a_network_that_starts_from_others_weights_learns_its_last_layer_or_all(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
+    from vitrine.training.loop import BEST, checkpoint
+    from vitrine.zoo.entries import entry
+    from vitrine.zoo.networks.started import Started
+
+    taught = entry("resnet-fast").network()
+    checkpoint.save(tmp_path / BEST, taught.state_dict())
+    pictures = torch.rand(8, 1, 28, 28)
+    before = {name: one.clone() for name, one in taught.state_dict().items()}
+    for frozen in (True, False):
+        network = Started("resnet-fast", str(tmp_path), frozen=frozen).train()
+        learnt = [one for one in network.parameters() if one.requires_grad]
+        rate = torch.optim.SGD(learnt, 0.1)
+        torch.nn.functional.cross_entropy(network(pictures), torch.arange(8)).backward()
+        rate.step()
+        after = network.network.state_dict()
+        same = [name for name, one in before.items() if torch.equal(one, after[name])]
+        assert len(before) - len(same) == 1 if frozen else not same
+
+
+def test_a_study_of_some_classes_learns_and_chooses_by_these_alone() -> None:
+    some = only(GARMENTS, {"shirt", "coat"})
+    assert {name for name, count in per_class(some.train.labels).items() if count} == {"shirt", "coat"}
+    assert set(some.validation.labels) == set(some.train.labels) and some.test is GARMENTS.test
+    assert some.data_id != GARMENTS.data_id and only(GARMENTS, CLASSES) is GARMENTS
+
+
 def test_a_study_that_is_none_is_answered_with_the_nearest() -> None:
     with pytest.raises(NotFound) as error:
         study("optimiser")
@@ -75,10 +108,10 @@ def test_every_variation_of_every_study_trains_and_is_not_trained_again(tmp_path
     trained: list[str] = []
     for known in STUDIES:
         short = tuple(
-            Variation(one.label, replace(one.entry, recipe=replace(one.entry.recipe, epochs=1)))
+            Variation(one.label, _one_epoch(one.entry), _one_epoch(one.taught) if one.taught else None)
             for one in known.variations
         )
-        small = Study(known.name, known.question, known.claim, short, rows=100)
+        small = replace(known, variations=short, rows=100)
         outcomes = run_study(
             small, GARMENTS, tmp_path, seeds=1, on_epoch=lambda unit, _: trained.append(unit.entry.name)
         )

@@ -1,7 +1,7 @@
 """Fashion-MNIST in memory: 55,000 pictures to learn from, 5,000 to choose by, 10,000 to judge by, the same for everyone."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,10 +85,25 @@ def fewer(garments: GarmentSet, rows: int) -> GarmentSet:
     return replace(garments, train=Part(part.pictures[kept], part.labels[kept]), data_id=f"{garments.data_id}-{rows}")
 
 
+def only(garments: GarmentSet, classes: Collection[str]) -> GarmentSet:
+    """The same set with pictures of some classes alone to learn from and to choose by; test stays whole."""
+    wanted = [number for number, name in enumerate(CLASSES) if name in classes]
+    if len(wanted) == len(CLASSES):
+        return garments
+    train, validation = (_of(part, wanted) for part in (garments.train, garments.validation))
+    data_id = f"{garments.data_id}-of-{''.join(map(str, wanted))}"
+    return replace(garments, train=train, validation=validation, data_id=data_id)
+
+
 def per_class(labels: Labels) -> Mapping[str, int]:
     """How many pictures each class has."""
     counts = np.bincount(labels, minlength=len(CLASSES))
     return dict(zip(CLASSES, counts.tolist(), strict=True))
+
+
+def _of(part: Part, labels: Sequence[int]) -> Part:
+    kept = np.isin(part.labels, labels)
+    return Part(part.pictures[kept], part.labels[kept])
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -8,22 +8,27 @@ from difflib import get_close_matches
 from typing import Any
 
 from vitrine.errors import NotFound
+from vitrine.zoo.data import CLASSES
 from vitrine.zoo.entries import Entry, entry
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """One line of a study: an entry of the zoo with something changed."""
+    """One line of a study: an entry of the zoo with something changed.
+
+    With `taught` it starts from the weights that this entry learns on all pictures of the classes outside the study.
+    """
 
     label: str
     entry: Entry
+    taught: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
     """A question, what the course study says about it, and the variations that answer it, the first to compare with.
 
-    `rows` pictures are learnt from, so that a study takes minutes instead of days.
+    `rows` pictures of `classes` are learnt from, so that a study takes minutes instead of days.
     """
 
     name: str
@@ -31,6 +36,7 @@ class Study:
     claim: str
     variations: tuple[Variation, ...]
     rows: int = 10_000
+    classes: tuple[str, ...] = CLASSES
 
 
 def _vary(study: str, base: str, label: str, *, arguments: dict[str, Any] | None = None, **recipe: Any) -> Variation:
@@ -47,6 +53,22 @@ def _vary(study: str, base: str, label: str, *, arguments: dict[str, Any] | None
 
 def _sizes(*sizes: int) -> dict[str, Any]:
     return {"sizes": sizes}
+
+
+_HELD_BACK = ("t-shirt", "coat", "shirt", "sneaker", "ankle boot")
+
+
+def _transfer(labels: int) -> Study:
+    """Learn five classes from `labels` pictures of each, afresh or from weights that know the other five."""
+    name, base = f"transfer-{labels}", "resnet-fast"
+    few: dict[str, Any] = {"epochs": 20, "batch": 20, "rate": 0.05}
+    taught = _vary(name, base, "taught", epochs=4).entry
+    variations = [_vary(name, base, "from scratch", **few)]
+    for label, frozen in (("from other classes", False), ("from other classes, last layer only", True)):
+        entry_of = _vary(name, base, label, arguments={"base": base, "frozen": frozen}, **few).entry
+        variations.append(Variation(label, replace(entry_of, build="started:Started"), taught))
+    question = f"Five classes from {labels} pictures of each: do weights that know the other five help?"
+    return Study(name, question, "asked next", tuple(variations), labels * len(_HELD_BACK), _HELD_BACK)
 
 
 STUDIES = (
@@ -96,6 +118,8 @@ STUDIES = (
             _vary("cell", "rnn-course", "LSTM, Adam", arguments={"cell": "lstm"}, optimizer="adam", rate=1e-3, epochs=15),
         ),
     ),
+    _transfer(20),
+    _transfer(200),
 )  # fmt: skip
 
 
