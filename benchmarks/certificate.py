@@ -5,7 +5,8 @@
 
 Heads learn on 12,000 products; each redraw certifies on 3,000 families of the others and the published error is counted
 on all that remain, so that it is nearly exact. A redraw fails when it publishes with more than 3 % error; 5 % of redraws
-may. Drawn pictures prove the statistics, never an accuracy.
+may. Drawn pictures prove the statistics, never an accuracy. An attribute that can hardly be told leaves no whole product to
+publish; `--without material` judges whole products of all the others, too.
 """
 
 import argparse
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--redraws", type=int, default=200)
     parser.add_argument("--learn", type=int, default=12_000)
     parser.add_argument("--families", type=int, default=3_000)
+    parser.add_argument("--without", nargs="*", default=[], help="attributes to leave out of a second whole product")
     arguments = parser.parse_args()
     workspace = open_workspace(arguments.keep)
     label_all(workspace, arguments.keep / "drawn" / "truth" / "truth.parquet")
@@ -77,8 +79,12 @@ def main() -> None:
         part: {name: answers(dataset, rows[part], name, one, values[name]) for name, one in decoded[part].items()}
         for part in rows
     }
-    for part in rows:
-        tables[part][WHOLE_PRODUCT] = whole_products(tables[part])
+    for mine in tables.values():
+        some = {name: table for name, table in mine.items() if name not in arguments.without}
+        whole = {WHOLE_PRODUCT: whole_products(mine)}
+        if arguments.without:
+            whole[f"{WHOLE_PRODUCT} of {len(some)}"] = whole_products(some)
+        mine.update(whole)
     families = np.unique(np.array(dataset.strings("family_id"))[rows["pool"]])
     alpha = 1 - settings.precision
     results = {}
