@@ -8,7 +8,8 @@
 A job begins from a copy of one workspace; it is struck at a moment drawn evenly over the time that the uninterrupted run
 took, started again, struck again, until it ends by itself. What it left is compared row by row, and the next one begins
 anew, until as many kills have struck. After each, a reader follows the lake's pointer and must meet a whole version. Files
-to SAP are taken away as they come, as SAP's inbox does. Prints the seed and where each kill struck; exits 1 where anything differs.
+to SAP are taken away as they come, as SAP's inbox does. Prints the seed and where each kill struck, and exits 1 where
+anything differs.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from xml.etree import ElementTree
 
 import duckdb
 import sqlalchemy as sa
+
 from watch import photos, silent
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -84,11 +86,12 @@ JOBS: Mapping[str, Sequence[str]] = {
     "classify": ("classify",),
 }
 TABLES = {
-    name: getattr(schema, name)
-    for name in (
-        "products photos product_photos labels quarantine twins predictions answered arrivals deliveries claims".split()
+    table.name: table
+    for table in (
+        schema.products, schema.photos, schema.product_photos, schema.labels, schema.quarantine, schema.twins,
+        schema.predictions, schema.answered, schema.arrivals, schema.deliveries, schema.claims,
     )
-}
+}  # fmt: skip
 CHANCE = {"batch", "run_id", "attempts", "shipment"}  # what two uninterrupted runs differ in, besides moments
 
 
