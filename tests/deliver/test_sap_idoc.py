@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from small_delivery import ledger, make, map_to_sap, publish, say, stop
 from vitrine.deliver import deliver
 from vitrine.deliver.sap.mapping import SapMapping
-from vitrine.errors import Conflict, InputError, StorageError
+from vitrine.errors import InputError, StorageError
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
@@ -162,21 +162,6 @@ def test_a_full_disk_loses_nothing(workspace: Workspace) -> None:
     assert not ledger(workspace)
     outbox.unlink()
     assert deliver(workspace, "sap").sent == 12 and len(documents(workspace)) == 12
-
-
-def test_two_deliveries_at_once_do_not_meet(workspace: Workspace) -> None:
-    code = (
-        "import fcntl,sys,time; f=open(sys.argv[1],'a'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True);"
-        "time.sleep(60)"
-    )
-    lock = str(workspace.data / "deliver-sap.lock")
-    other = subprocess.Popen([sys.executable, "-c", code, lock], stdout=subprocess.PIPE)
-    assert other.stdout is not None and other.stdout.readline() == b"held\n"
-    with pytest.raises(Conflict, match="another delivery to sap"):
-        deliver(workspace, "sap")
-    other.kill()
-    other.wait()
-    assert deliver(workspace, "sap").sent == 12
 
 
 def test_killed_at_random_points_nothing_is_lost_and_nothing_made_twice(workspace: Workspace) -> None:
