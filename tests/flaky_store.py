@@ -1,17 +1,22 @@
-"""A real S3 server behind a door that fails as stores do: throttles, breaks, drops the connection in the middle."""
+"""A real S3 server behind a door that fails as stores do: throttles, breaks, drops connections, doubts the clock."""
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-Fault = Callable[[int, str, str], int | str | None]  # number of the request, method, path → status, "drop" or None
+# number of the request, method, path → a status in ERRORS, "drop" (no answer), "cut" (half a body, of the request where it
+# has one, else of the answer), or None
+Fault = Callable[[int, str, str], int | str | None]
 
-SLOW_DOWN = (
-    b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
-)
+ERRORS = {
+    403: ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+    500: ("InternalError", "We encountered an internal error. Please try again."),
+    503: ("SlowDown", "Please reduce your request rate."),
+}
 
 
 class Door(ThreadingHTTPServer):
@@ -36,24 +41,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         self.server.seen += 1
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = int(self.headers.get("content-length", 0))
         fault = self.server.fault(self.server.seen, self.command, self.path)
-        if fault == "drop":
-            self.close_connection = True
-            self.connection.close()
+        body = self.rfile.read(length // 2 if fault == "cut" else length)
+        if fault == "drop" or (fault == "cut" and length):
+            self._hang_up()
             return
         if isinstance(fault, int):
-            self._answer(fault, {"content-type": "application/xml"}, SLOW_DOWN)
+            code, message = ERRORS[fault]
+            text = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
+            self._answer(fault, {"content-type": "application/xml"}, text.encode())
             return
         connection = http.client.HTTPConnection(self.server.store, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers))
         answer = connection.getresponse()
-        self._answer(answer.status, dict(answer.getheaders()), answer.read())
+        self._answer(answer.status, dict(answer.getheaders()), answer.read(), cut=fault == "cut")
         connection.close()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass_on  # noqa: N815
 
-    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def _answer(self, status: int, headers: dict[str, str], body: bytes, *, cut: bool = False) -> None:
         self.send_response_only(status)
         kept = {name: text for name, text in headers.items() if name.lower() not in ("transfer-encoding", "connection")}
         if self.command != "HEAD":
@@ -63,7 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, text)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self._hang_up()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

@@ -161,7 +161,10 @@ class Workspace:
         )
 
     def find_twins(self, *, on_progress: Progress = _silent) -> int:
-        """Compare the photos that are new with all others; returns how many new pairs of twins there are."""
+        """Compare the photos that are new with all others; returns how many new pairs of twins there are.
+
+        Several processes may do so at once: of two photos, whoever reads the one that came later finds the other there.
+        """
         table = schema.photos
         # two photos that show nothing are alike, which says nothing about their products
         shows = table.c.contrast >= LEAST_CONTRAST
@@ -179,9 +182,10 @@ class Workspace:
             pairs = near(photo_ids, [Fingerprint.from_bytes(photo["fingerprint"]) for photo in some], index)
             with self.catalog.transaction() as connection:
                 found += self.catalog.add(schema.twins, pairs, connection=connection)
-                marks = [{"key": photo_id} for photo_id in photo_ids]
-                statement = sa.update(table).where(table.c.photo_id == sa.bindparam("key")).values(compared=True)
-                connection.execute(statement, marks)
+                # what was cleaned anew meanwhile looks otherwise now, and is still to be compared
+                marks = [{"key": photo["photo_id"], "seen": photo["fingerprint"]} for photo in some]
+                same = (table.c.photo_id == sa.bindparam("key")) & (table.c.fingerprint == sa.bindparam("seen"))
+                connection.execute(sa.update(table).where(same).values(compared=True), marks)
             on_progress(start + len(some), len(new))
         return found
 

@@ -13,6 +13,7 @@ from small_store import new_bucket, reach_store
 from vitrine.embed.embeddings import Embeddings
 from vitrine.embed.vector_file import file_name
 from vitrine.errors import NotFound, StorageError
+from vitrine.intake.source import PhotoSource
 from vitrine.stores.objects import Objects
 
 
@@ -104,7 +105,7 @@ def test_an_upload_that_stops_in_the_middle_is_never_seen(s3_endpoint: str, buck
     assert objects.names() == [] and not objects.has("part-0")
 
 
-@pytest.mark.parametrize("fault", [503, 500, "drop"])
+@pytest.mark.parametrize("fault", [503, 500, "drop", "cut"])
 def test_a_store_that_fails_for_a_moment_is_asked_again(store: Door, bucket: str, fault: int | str) -> None:
     objects = Objects(f"s3://{bucket}/place")
     objects.put("a", b"1")
@@ -113,9 +114,27 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(store: Door, bucket: str
     assert objects.get("a") == b"1"
     assert store.seen > 2
     store.seen = 0
-    objects.put("a", b"2")
-    store.fault = lambda number, method, path: None
-    assert objects.get("a") == b"2"
+    objects.put("a", b"2" * 1_000)
+    assert store.seen > 2
+    assert objects.get("a") == b"2" * 1_000
+
+
+def test_a_store_that_doubts_the_clock_is_no_fault_of_a_photo(store: Door, bucket: str) -> None:
+    """S3 refuses every request of a machine whose clock is wrong; as of a file, such a refusal would put it aside."""
+    objects = Objects(f"s3://{bucket}/place")
+    objects.put("a.jpg", b"1")
+    source = PhotoSource(f"s3://{bucket}/place")
+    source.look()
+    store.fault = lambda number, method, path: 403
+    for use in (
+        lambda: objects.get("a.jpg"),
+        lambda: objects.put("b", b"2"),
+        lambda: source.read("a.jpg"),
+        source.look,
+    ):
+        with pytest.raises(StorageError, match="current time is too large") as caught:
+            use()
+        assert "clock" in caught.value.hint
 
 
 @pytest.mark.parametrize("fault", [503, 500, "drop"])

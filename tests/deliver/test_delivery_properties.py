@@ -49,7 +49,7 @@ def wanted(workspace: Workspace) -> dict[tuple[str, str], str]:
 def read_inbox(folder: Path) -> dict[tuple[str, str], str]:
     """What an SAP says that takes the files in order and does as each segment says."""
     found: dict[tuple[str, str], str] = {}
-    for path in sorted(folder.iterdir()) if folder.exists() else []:
+    for path in sorted(folder.glob("*.xml")):
         for document in ElementTree.parse(path).getroot().iter("E1OCLFM"):
             for one in document.iter("E1AUSPM"):
                 key = str(document.findtext("OBJEK")), str(one.findtext("ATNAM"))

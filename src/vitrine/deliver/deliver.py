@@ -1,10 +1,7 @@
 """Deliver what may leave to a target by its name; one delivery to a target at a time."""
 
-import fcntl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrine.deliver.report import DeliveryReport
@@ -30,21 +27,11 @@ def deliver(workspace: "Workspace", target: str, *, dry_run: bool = False) -> De
     if target not in TARGETS:
         raise InputError(f"there is no target '{target}'", hint=f"one of: {', '.join(TARGETS)}")
     module, _, name = TARGETS[target].partition(":")
-    with _alone(workspace.data, target):
+    with workspace.catalog.alone(f"deliver-{target}") as alone:
+        if not alone:
+            raise Conflict(
+                f"another delivery to {target} is under way from this catalog",
+                hint=f"wait until it is done, then run vitrine export {target} again",
+            )
         report: DeliveryReport = getattr(import_module(module), name)(workspace, dry_run=dry_run)
         return report
-
-
-@contextmanager
-def _alone(folder: Path, target: str) -> Iterator[None]:
-    """Hold the target's lock; a process that dies gives it back."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"deliver-{target}.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Conflict(
-                f"another delivery to {target} is under way in {folder.parent}",
-                hint=f"wait until it is done, then run vitrine export {target} again",
-            ) from None
-        yield

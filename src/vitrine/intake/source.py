@@ -8,7 +8,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from vitrine.errors import InputError, StorageError, UnreadablePhoto
 from vitrine.intake.photo import read_bytes
-from vitrine.stores.blobs import open_filesystem
+from vitrine.stores.objects import open_filesystem, refuses_all
 
 
 class PhotoSource:
@@ -66,6 +66,8 @@ class PhotoSource:
         except FileNotFoundError:
             raise UnreadablePhoto(f"photo '{path}' is not in {self.url}", reason="missing") from None
         except PermissionError as error:
+            if refuses_all(error):
+                raise self._lost(error) from error
             raise UnreadablePhoto(f"photo '{path}' may not be read: {error}", reason="forbidden") from None
         except Exception as error:
             raise self._lost(error) from error
@@ -92,7 +94,8 @@ class PhotoSource:
     def _lost(self, error: Exception) -> StorageError:
         return StorageError(
             f"{self.url} could not be read: {type(error).__name__}: {error}",
-            hint="restore the connection or the credentials, then run the same command again; it continues",
+            hint=refuses_all(error)
+            or "restore the connection or the credentials, then run the same command again; it continues",
         )
 
 

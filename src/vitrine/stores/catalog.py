@@ -1,6 +1,7 @@
 """The catalog: what is known about products, photos, labels and predictions, in SQLite or PostgreSQL."""
 
 import dataclasses
+import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -26,6 +27,7 @@ Row = Mapping[str, Any]
 _CHUNK = 2_000
 _ROWS_IN_A_BATCH = 50_000
 _MIGRATION_LOCK = 0x76_69_74_72
+_LOCKS = 0x76_69_74_73
 
 
 class Catalog:
@@ -89,6 +91,22 @@ class Catalog:
         """Let nobody else write to `table` until the transaction ends; in SQLite nobody else writes anyway."""
         if self._engine.dialect.name == "postgresql":
             connection.execute(sa.text(f'LOCK TABLE "{table.name}" IN EXCLUSIVE MODE'))
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else does what `name` stands for, on any machine that has this catalog, until the block ends.
+
+        In PostgreSQL the lock is the database's, beside SQLite a file's: a process that dies gives it back at once. A
+        machine that vanishes keeps it until the database notices (tcp_keepalives_idle).
+        """
+        if self._engine.dialect.name != "postgresql":
+            with _locked_file(Path(self._engine.url.database or "catalog").with_name(f"{name}.lock")) as mine:
+                yield mine
+            return
+        with self._failures(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()  # closed and not lent on after the block, so that the lock ends with it
+            lock = sa.func.pg_try_advisory_lock(_LOCKS, sa.func.hashtext(name))
+            yield bool(connection.scalar(sa.select(lock)))
 
     def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
         """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
@@ -197,6 +215,18 @@ def _engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def _locked_file(path: Path) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 @contextmanager

@@ -23,6 +23,21 @@ from vitrine.errors import MissingPart, NotFound, StorageError
 from vitrine.stores.whole import whole
 
 _CONTINUES = "free some space or restore the connection, then run the same command again; it continues"
+# what S3 answers where it refuses every request of this machine, not one file: its clock, its credentials
+_REFUSES_ALL = {
+    "RequestTimeTooSkewed": "set the clock of this machine (timedatectl shows it): the store refuses what a wrong one signs",
+    **dict.fromkeys(
+        (
+            "ExpiredToken",
+            "InvalidToken",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AccountProblem",
+            "NotSignedUp",
+        ),
+        "renew the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), then run the same command again",
+    ),
+}
 
 
 def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
@@ -35,6 +50,12 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
     except ValueError as error:
         raise MissingPart(f"{url}: {error}", hint="use a folder or a URL such as s3://bucket/prefix") from None
     return filesystem, path
+
+
+def refuses_all(error: BaseException) -> str | None:
+    """What to do where a store refuses every request of this machine; None where the error is of one file, or another's."""
+    response = getattr(error.__cause__ or error, "response", None) or {}
+    return _REFUSES_ALL.get(str(response.get("Error", {}).get("Code")))
 
 
 class Objects:
@@ -148,7 +169,7 @@ class Objects:
             if not self.remote and not isinstance(error, OSError):
                 raise
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            raise StorageError(f"could not {verb} {path}: {reason}", hint=_CONTINUES) from error
+            raise StorageError(f"could not {verb} {path}: {reason}", hint=refuses_all(error) or _CONTINUES) from error
 
 
 def _write(path: Path, data: bytes, *, synced: bool) -> None:

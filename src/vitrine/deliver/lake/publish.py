@@ -16,7 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 from vitrine.deliver.lake.stage import Staged
 from vitrine.errors import StorageError
 from vitrine.records import now
-from vitrine.stores.blobs import open_filesystem
+from vitrine.stores.objects import open_filesystem, refuses_all
 from vitrine.stores.whole import whole
 
 POINTER = "current.json"
@@ -119,7 +119,8 @@ class Lake:
             raise
         except Exception as error:
             raise StorageError(
-                f"the lake {self.url} could not be used at {path}: {type(error).__name__}: {error}", hint=_AGAIN
+                f"the lake {self.url} could not be used at {path}: {type(error).__name__}: {error}",
+                hint=refuses_all(error) or _AGAIN,
             ) from error
 
 

@@ -57,7 +57,7 @@ def _by_idoc(workspace: "Workspace", mapping: SapMapping, dry_run: bool) -> Deli
     folder = Path(_place(workspace))
     ledger = Ledger(workspace.catalog, str(folder))
     if not dry_run:
-        by_idoc.confirm_written(ledger, folder)
+        by_idoc.settle(ledger, folder)
     made = plan(workspace, mapping, ledger, longest=LONGEST_IN_IDOC)
     files = [] if dry_run else by_idoc.send(made, ledger, mapping, folder)
     return DeliveryReport(
