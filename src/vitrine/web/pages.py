@@ -31,7 +31,8 @@ _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 def overview_page(request: Request, person: Viewer) -> Response:
     """How everything stands."""
     state = request.app.state
-    page = overview(state.workspace.catalog, state.workspace.taxonomy, state.scorecards, state.counted.tallies())
+    taxonomy = state.workspace.taxonomy
+    page = overview(state.workspace.catalog, taxonomy, state.scorecards, state.counted.tallies(taxonomy))
     return render(request, "overview.html", page=page)
 
 
