@@ -11,7 +11,27 @@ row 214: 'navy blue' is not in color
 hint: did you mean 'navy'?
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class Sentence(str):
+    """A sentence in English that remembers its `pattern` and `values`, so that a page can say it in another language."""
+
+    pattern: str
+    values: Mapping[str, Any]
+
+
+def sentence(pattern: str, **values: Any) -> Sentence:
+    """The sentence of a pattern; a page shows an `attribute`, `value`, `outcome`, `role` and `kind` by its display name.
+
+    >>> said = sentence("there is no product {sku!r}", sku="A1")
+    >>> said, said.pattern
+    ("there is no product 'A1'", 'there is no product {sku!r}')
+    """
+    made = Sentence(pattern.format(**values))
+    made.pattern, made.values = pattern, values
+    return made
 
 
 class VitrineError(Exception):

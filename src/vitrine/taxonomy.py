@@ -40,7 +40,7 @@ from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, sentence
 
 NOT_APPLICABLE = "not applicable"
 
@@ -136,8 +136,12 @@ class Taxonomy:
         """The attribute of that name, or an error that lists those that exist."""
         if name not in self.attributes:
             raise InputError(
-                f"attribute '{name}' is not in the taxonomy (it has: {', '.join(self.attributes)})",
-                hint="add it to taxonomy.toml, or choose one of these with --attribute",
+                sentence(
+                    "attribute '{name}' is not in the taxonomy (it has: {known})",
+                    name=name,
+                    known=", ".join(self.attributes),
+                ),
+                hint=sentence("add it to taxonomy.toml, or choose one of these with --attribute"),
             )
         return self.attributes[name]
 

@@ -1,7 +1,9 @@
 """The catalog page's query on both databases: words without accents and case, and pages forth and back."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,10 @@ from vitrine.receive.orders import find_lines, keep_orders, read_orders
 from vitrine.records import Product, Queued
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
+from vitrine.web.counted import Counted
 from vitrine.web.queries.brands import brands
 from vitrine.web.queries.search import Filters, search
-from vitrine.web.queries.tallies import tallies
+from vitrine.web.queries.tallies import Tallies, tallies
 
 MOMENT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -107,6 +110,20 @@ def test_the_overview_counts_the_same_on_both_databases(desk: Desk) -> None:
         desk.catalog.put(schema.queue, asked, connection=connection)
     answer = Answer("p02", "color", value="red", version=0)
     decide(desk.catalog, TAXONOMY, [answer], author="ana", batch_id="action-1")
-    counted = tallies(desk.catalog)
+    counted = tallies(desk.catalog, TAXONOMY.attributes)
     assert counted.every == {"color": 12, "heel": 12} and counted.published == {"color": 3, "heel": 3}
     assert counted.doubted.get("color") == 1 and counted.opened["color"] in (10, 11)
+    assert [(one.attribute, one.outcome, one.n) for one in counted.touched] == [("color", "decided", 1)]
+    assert Tallies.read(json.loads(json.dumps(counted.plain()))) == counted
+
+
+def test_a_large_catalog_is_counted_once_for_all_processes(catalog: Catalog, tmp_path: Path) -> None:
+    rows = [Product(f"p{n:05d}", None, None, None, None, None, MOMENT) for n in range(5_000)]
+    catalog.put(schema.products, rows)
+    file = tmp_path / "desk" / "tallies.json"
+    first = Counted(catalog, file).tallies(TAXONOMY)
+    assert first.without_photo == 5_000
+    catalog.put(schema.products, [Product("one more", None, None, None, None, None, MOMENT)])
+    assert Counted(catalog, file).tallies(TAXONOMY) == first, "another process shows what this one counted"
+    file.write_text('{"champion": null, "made_at": 9e9', encoding="utf-8")
+    assert Counted(catalog, file).tallies(TAXONOMY).without_photo == 5_001, "a torn file is counted anew"

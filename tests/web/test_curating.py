@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from visitors import PAGE, Visitor, visitor
 
-from vitrine.web.people import add_person
+from vitrine.web.people import add_person, set_language
 
 
 def action() -> str:
@@ -91,6 +91,28 @@ def test_a_replay_changes_nothing_and_the_second_writer_is_told(curator: Visitor
     late = decide(other, {"sku": item["sku"], "attribute": item["attribute"], "outcome": "unsure", "version": 0})
     assert late.status_code == 409 and "curator" in late.json()["message"]
     assert decide(curator, answer_to(question, "nothing"), batch_id=batch_id).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("language", "word"), [("en", "decided"), ("pt", "decidiu"), ("es", "decidió"), ("id", "memutuskan")]
+)
+def test_the_second_writer_reads_who_was_faster_in_their_own_language(
+    app: FastAPI, curator: Visitor, other: Visitor, language: str, word: str
+) -> None:
+    taxonomy = app.state.workspace.taxonomy
+    question = next_questions(curator)[0]
+    item, value = question["item"], question["choices"][0]["value"]
+    decide(curator, answer_to(question))
+    set_language(app.state.workspace.catalog, "other", language)
+    refused = decide(other, {"sku": item["sku"], "attribute": item["attribute"], "value": value, "version": 0}).json()
+    attribute = taxonomy.attribute(item["attribute"])
+    assert refused["error"] == "conflict"
+    assert f"curator {word} '{attribute.display_value(value, language)}'" in refused["message"]
+    assert attribute.display(language) in refused["message"]
+    assert (refused["hint"] == "nothing was overwritten; load the next question") is (language == "en")
+    family = {"attribute": item["attribute"], "value": value, "chosen": {item["sku"]: 0}, "batch_id": action()}
+    late = other.post("/api/v1/family", json=family).json()["conflicts"]
+    assert f"curator {word}" in late[item["sku"]]
 
 
 def test_undo_takes_an_action_back_and_only_its_author_or_an_admin_may(

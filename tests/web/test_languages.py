@@ -1,15 +1,20 @@
 """Every language has every text, with the same places for values; nothing on a page is left untranslated."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 import vitrine.web
+from vitrine.errors import sentence
+from vitrine.taxonomy import parse
 from vitrine.web.people import LANGUAGES
 from vitrine.web.speech import speak
 
 TEMPLATES = Path(vitrine.web.__file__).parent / "templates"
+SOURCE = Path(vitrine.web.__file__).parent.parent
+OTHERS = [one for one in LANGUAGES if one != "en"]
 SAME_EVERYWHERE = 0.2  # names such as "macro-F1" or "sku" read the same in several languages
 
 
@@ -30,7 +35,7 @@ def test_every_text_is_there_with_its_places(language: str) -> None:
         assert places(text) == places(english[key]), key
 
 
-@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+@pytest.mark.parametrize("language", OTHERS)
 def test_the_texts_are_translated(language: str) -> None:
     english, other = speak("en").words, speak(language).words
     same = [key for key in english if forms(english[key])[-1] == forms(other[key])[-1]]
@@ -44,3 +49,35 @@ def test_every_key_that_a_template_names_exists() -> None:
         named |= set(re.findall(r"""\bt\("([\w.]+)"(?! ?~)""", path.read_text(encoding="utf-8")))
     assert len(named) > 50
     assert named <= set(words), named - set(words)
+
+
+def raised() -> set[str]:
+    """The pattern of every `sentence(…)` in the library."""
+    calls = (node for path in SOURCE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    found = [
+        node.args[0] for node in calls if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "sentence"
+    ]
+    written = {one.value for one in found if isinstance(one, ast.Constant)}
+    assert len(written) > 50 and len(found) == sum(isinstance(one, ast.Constant) for one in found)
+    return written
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_of_an_error_is_translated_with_its_places(language: str) -> None:
+    told = speak(language).sentences
+    assert set(told) == raised()
+    for pattern, text in told.items():
+        assert set(re.findall(r"{(\w+)", text)) | {"attribute"} == set(re.findall(r"{(\w+)", pattern)) | {"attribute"}
+        assert text.strip() and text != pattern
+
+
+def test_a_sentence_is_told_with_the_names_that_people_read() -> None:
+    taxonomy = parse('version = 1\n[attributes.color]\n[attributes.color.values]\nred = {pt = "Vermelho"}\n')
+    said = sentence("did you mean '{value}'?", value="red", attribute="color")
+    assert said == "did you mean 'red'?"
+    assert speak("pt").tell(said, taxonomy) == "você quis dizer 'Vermelho'?"
+    counted = sentence("look-alikes are being prepared: {done:,} of {total:,} products", done=1200, total=120_000)
+    assert (
+        speak("es").tell(counted, taxonomy) == "se están preparando los similares: 1\u202f200 de 120\u202f000 productos"
+    )
+    assert speak("pt").tell("no sentence, stays", taxonomy) == "no sentence, stays"

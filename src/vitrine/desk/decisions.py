@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from vitrine.desk import audit, journal, queue
 from vitrine.desk.journal import AUDIT, DECIDED, REJECTED, REVIEW, SINGLE, UNDO, UNDONE, Pair
-from vitrine.errors import Conflict, InputError, NotFound, Refused
+from vitrine.errors import Conflict, InputError, NotFound, Refused, sentence
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Lease, now
 from vitrine.stores import schema
@@ -133,14 +133,28 @@ def _check(taxonomy: Taxonomy, answer: Answer) -> None:
         if answer.value not in attribute.values:
             suggestion = attribute.suggest(answer.value or "")
             hint = (
-                f"did you mean '{suggestion}'?" if suggestion else "say value_missing where the right one is not there"
+                sentence("did you mean '{value}'?", value=suggestion, attribute=answer.attribute)
+                if suggestion
+                else sentence("say value_missing where the right one is not there")
             )
-            raise InputError(f"{place}: {answer.value!r} is not a value of {answer.attribute}", hint=hint)
+            raise InputError(
+                sentence(
+                    "{sku}, {attribute}: {given!r} is not a value of {attribute}",
+                    sku=answer.sku,
+                    attribute=answer.attribute,
+                    given=answer.value,
+                ),
+                hint=hint,
+            )
     elif answer.value is not None:
         raise InputError(f"{place}: {answer.outcome} has no value, not {answer.value!r}")
     comment = answer.comment or ""
     if len(comment) > _LONGEST_COMMENT or "\x00" in comment:
-        raise InputError(f"{place}: a comment has at most {_LONGEST_COMMENT:,} characters and no NUL")
+        raise InputError(
+            sentence(
+                "{place}: a comment has at most {most:,} characters and no NUL", place=place, most=_LONGEST_COMMENT
+            )
+        )
     if answer.token is None and answer.version is None:
         raise InputError(f"{place}: neither the token of a lease nor the version seen", hint="send one of them")
 
@@ -153,7 +167,7 @@ def _attempt(catalog: Catalog, act: Callable[[sa.Connection], T]) -> T:
                 return act(connection)
         except sa.exc.IntegrityError:
             continue
-    raise Conflict("others keep deciding the same items", hint="load them again")
+    raise Conflict(sentence("others keep deciding the same items"), hint=sentence("load them again"))
 
 
 def _enter(connection: sa.Connection, answers: Mapping[Pair, Answer], action: Action, *, whole: bool) -> Entered:
@@ -164,7 +178,7 @@ def _enter(connection: sa.Connection, answers: Mapping[Pair, Answer], action: Ac
     leases = _leases(connection, answers.values(), action.author)
     late = {pair: why for pair, one in answers.items() if (why := _too_late(one, entries[pair], leases.get(pair)))}
     if late and whole:
-        raise Conflict(next(iter(late.values())), hint="nothing was overwritten; load the next question")
+        raise Conflict(next(iter(late.values())), hint=sentence("nothing was overwritten; load the next question"))
     timely = [one for pair, one in answers.items() if pair not in late]
     _check_products(connection, timely)
     made = [_entry(one, entries[one.pair], leases.get(one.pair), action, n) for n, one in enumerate(timely)]
@@ -178,7 +192,9 @@ def _repeated(before: Sequence[Decision], answers: Mapping[Pair, Answer], action
     stored = {(one.sku, one.attribute): (one.outcome, one.value, one.comment) for one in before}
     if before[0].author != action.author or any(said.get(pair) != what for pair, what in stored.items()):
         raise Conflict(f"batch_id {action.batch_id} stands for another action already", hint="make up a new one")
-    return Entered(action.batch_id, before, {pair: "it came too late then" for pair in said if pair not in stored})
+    return Entered(
+        action.batch_id, before, {pair: sentence("it came too late then") for pair in said if pair not in stored}
+    )
 
 
 def _leases(connection: sa.Connection, answers: Iterable[Answer], author: str) -> dict[Pair, Lease]:
@@ -200,12 +216,17 @@ def _too_late(answer: Answer, entries: Sequence[Decision], lease: Lease | None) 
     seen = answer.version if answer.token is None else lease and lease.version
     if seen == len(entries):
         return ""
-    place = f"{answer.sku}, {answer.attribute}"
+    place = {"sku": answer.sku, "attribute": answer.attribute}
     if not entries or (seen is None and not journal.live(entries)):
-        return f"{place}: your time with it ran out and it went to somebody else"
+        return sentence("{sku}, {attribute}: your time with it ran out and it went to somebody else", **place)
     last = entries[-1]
-    what = f"decided '{last.value}'" if last.outcome == DECIDED else f"said {last.outcome.replace('_', ' ')}"
-    return f"{place}: {last.author} {what} at {last.decided_at:%Y-%m-%d %H:%M} UTC"
+    who = {**place, "author": last.author, "moment": last.decided_at}
+    if last.outcome == DECIDED:
+        return sentence(
+            "{sku}, {attribute}: {author} decided '{value}' at {moment:%Y-%m-%d %H:%M} UTC", **who, value=last.value
+        )
+    said = last.outcome.replace("_", " ")
+    return sentence("{sku}, {attribute}: {author} said {outcome} at {moment:%Y-%m-%d %H:%M} UTC", **who, outcome=said)
 
 
 def _check_products(connection: sa.Connection, answers: Sequence[Answer]) -> None:
@@ -215,7 +236,9 @@ def _check_products(connection: sa.Connection, answers: Sequence[Answer]) -> Non
     for some in journal.chunks(skus):
         known |= set(connection.scalars(sa.select(table.c.sku).where(table.c.sku.in_(some))))
     if unknown := [sku for sku in skus if sku not in known]:
-        raise NotFound(f"{len(unknown)} products are not in the catalog, the first is {unknown[0][:80]!r}")
+        raise NotFound(
+            sentence("{n} products are not in the catalog, the first is {sku!r}", n=len(unknown), sku=unknown[0][:80])
+        )
 
 
 def _entry(answer: Answer, entries: Sequence[Decision], lease: Lease | None, action: Action, number: int) -> Decision:
@@ -281,11 +304,14 @@ def _with_predictions(connection: sa.Connection, made: Sequence[Decision], model
 def _undo(connection: sa.Connection, batch_id: str, action: Action, others: bool) -> list[Decision]:
     batch = journal.entries_of_batch(connection, batch_id)
     if not batch:
-        raise NotFound(f"there is no action {batch_id[:80]!r}")
+        raise NotFound(sentence("there is no action {action!r}", action=batch_id[:80]))
     if batch[0].mode == UNDO:
-        raise Refused(f"{batch_id} is an undo itself", hint="decide again instead")
+        raise Refused(sentence("{action} is an undo itself", action=batch_id), hint=sentence("decide again instead"))
     if batch[0].author != action.author and not others:
-        raise Refused(f"{batch_id} is an action of {batch[0].author}", hint="an admin can undo it")
+        raise Refused(
+            sentence("{action} is an action of {author}", action=batch_id, author=batch[0].author),
+            hint=sentence("an admin can undo it"),
+        )
     if done := journal.entries_of_batch(connection, action.batch_id):
         return done
     entries = journal.entries_of(connection, [(one.sku, one.attribute) for one in batch])

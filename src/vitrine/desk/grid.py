@@ -14,7 +14,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk import audit, decisions, journal, queue
 from vitrine.desk.decisions import Answer
 from vitrine.desk.journal import DECIDED, GRID, REJECTED
-from vitrine.errors import InputError
+from vitrine.errors import InputError, sentence
 from vitrine.intake.retell import Retelling
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision
@@ -130,8 +130,10 @@ def check_value(taxonomy: Taxonomy, attribute: str, value: str) -> None:
     known = taxonomy.attribute(attribute)
     if value not in known.values:
         suggestion = known.suggest(value)
-        hint = f"did you mean '{suggestion}'?" if suggestion else ""
-        raise InputError(f"{value[:80]!r} is not a value of {attribute}", hint=hint)
+        hint = sentence("did you mean '{value}'?", value=suggestion, attribute=attribute) if suggestion else ""
+        raise InputError(
+            sentence("{given!r} is not a value of {attribute}", given=value[:80], attribute=attribute), hint=hint
+        )
 
 
 def _cells(catalog: Catalog, attribute: str, value: str, after: tuple[float, str] | None, size: int) -> sa.Select[Any]:

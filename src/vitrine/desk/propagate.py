@@ -14,7 +14,7 @@ from vitrine.desk.decisions import Answer, Entered
 from vitrine.desk.grid import check_value
 from vitrine.desk.journal import FAMILY
 from vitrine.desk.surroundings import Surroundings
-from vitrine.errors import NotFound
+from vitrine.errors import NotFound, sentence
 from vitrine.learn.dataset import color_words, is_color
 from vitrine.learn.promote import champion_of
 from vitrine.learn.split import style_key
@@ -136,7 +136,7 @@ def _similarity(surroundings: Surroundings | None, sku: str) -> dict[str, float]
 
 def _check_product(connection: sa.Connection, sku: str) -> None:
     if sku not in _names(connection, [sku]):
-        raise NotFound(f"product {sku[:80]!r} is not in the catalog")
+        raise NotFound(sentence("product {sku!r} is not in the catalog", sku=sku[:80]))
 
 
 def _family(connection: sa.Connection, sku: str) -> Sequence[str]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from vitrine.errors import NotFound, Refused
+from vitrine.errors import NotFound, Refused, sentence
 from vitrine.learn.evaluate import interval_of_difference
 from vitrine.records import PHOTOS, Promotion, now
 from vitrine.stores import schema
@@ -75,16 +75,25 @@ def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str])
     lost = set(champion.column("attribute").to_pylist()) - set(challenger.column("attribute").to_pylist())
     if lost:
         raise Refused(
-            f"{names[0]} does not decide {', '.join(sorted(lost))}, which {names[1]} does",
-            hint="vitrine train without --attribute learns all of them",
+            sentence(
+                "{challenger} does not decide {attributes}, which {champion} does",
+                challenger=names[0],
+                attributes=", ".join(sorted(lost)),
+                champion=names[1],
+            ),
+            hint=sentence("vitrine train without --attribute learns all of them"),
         )
     keys = ["sku", "attribute"]
     right = champion.select([*keys, "value"]).rename_columns([*keys, "before"])
     both = challenger.join(right, keys=keys, join_type="inner").sort_by([(key, "ascending") for key in keys])
     if not both.num_rows:
         raise Refused(
-            f"{names[0]} and {names[1]} were not evaluated on common test products",
-            hint="vitrine evaluate, for both models, then promote again",
+            sentence(
+                "{challenger} and {champion} were not evaluated on common test products",
+                challenger=names[0],
+                champion=names[1],
+            ),
+            hint=sentence("vitrine evaluate, for both models, then promote again"),
         )
     columns = {name: np.array(both.column(name).to_pylist(), dtype=object) for name in both.column_names}
     now_right, before_right = (columns[name] == columns["label"] for name in ("value", "before"))

@@ -5,7 +5,7 @@ from threading import RLock
 import numpy as np
 import sqlalchemy as sa
 
-from vitrine.errors import NotFound, UnreadablePhoto
+from vitrine.errors import NotFound, UnreadablePhoto, sentence
 from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.twins import Fingerprint, near
 from vitrine.intake.twins import Index as Fingerprints
@@ -67,7 +67,10 @@ class Finder:
         with self._catalog.reading() as connection:
             left_out = same_picture(connection, photos_of(connection, sku))
         if sku not in self.shelf.place_of:
-            raise NotFound(f"there is no product {sku[:80]!r} with a photo", hint="search for it in the catalog")
+            raise NotFound(
+                sentence("there is no product {sku!r} with a photo", sku=sku[:80]),
+                hint=sentence("search for it in the catalog"),
+            )
         found = self._search(Query(self._described(sku), self._known(sku), [sku, *left_out]), wanted)
         return Found(found.products, [note for note in found.notes if note.code != UNLIKE])
 

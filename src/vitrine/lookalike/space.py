@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from vitrine.errors import InputError, NotFound, StorageError
+from vitrine.errors import InputError, NotFound, StorageError, sentence
 from vitrine.learn.predictor import Predictor
 from vitrine.learn.projection import Projection
 from vitrine.stores.whole import whole
@@ -156,8 +156,12 @@ class Space:
         """The name itself; InputError, with what there is, for an attribute that the space does not know."""
         if name not in self.values:
             raise InputError(
-                f"look-alikes know no attribute {name[:80]!r} (they know: {', '.join(self.values) or 'none'})",
-                hint="vitrine train learns attributes; vitrine models lists what was learnt",
+                sentence(
+                    "look-alikes know no attribute {name!r} (they know: {known})",
+                    name=name[:80],
+                    known=", ".join(self.values) or "none",
+                ),
+                hint=sentence("vitrine train learns attributes; vitrine models lists what was learnt"),
             )
         return name
 
@@ -166,8 +170,13 @@ class Space:
         known = self.values[self.attribute(name)]
         if value not in known:
             raise InputError(
-                f"look-alikes know no {name} {value[:80]!r} (they know: {', '.join(known)})",
-                hint="a value is learnt from at least [learn] min_rows labelled products",
+                sentence(
+                    "look-alikes know no {attribute} {given!r} (they know: {known})",
+                    attribute=name,
+                    given=value[:80],
+                    known=", ".join(known),
+                ),
+                hint=sentence("a value is learnt from at least [learn] min_rows labelled products"),
             )
         return known.index(value)
 
@@ -197,7 +206,9 @@ def load_metric(model_id: str, folder: Path) -> Metric:
             raise NotFound(f"{path} is of another version")
         return Metric.from_json(data)
     except FileNotFoundError:
-        raise NotFound(f"no look-alikes were learnt for {model_id}", hint="vitrine lookalike build") from None
+        raise NotFound(
+            sentence("no look-alikes were learnt for {model}", model=model_id), hint="vitrine lookalike build"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{path} cannot be read: {error}", hint="vitrine lookalike build") from error
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, sentence
 from vitrine.lookalike.space import Described, Floats, Space, Vectors
 
 # A probability of exactly 0 must not make products equal that miss one wish and those that miss all.
@@ -43,7 +43,10 @@ class Steering:
             changed[name] = value or None
         both = sorted(set(keep) & set(changed))
         if both:
-            raise InputError(f"{', '.join(both)} cannot be kept and changed at once", hint="choose one of the two")
+            raise InputError(
+                sentence("{attributes} cannot be kept and changed at once", attributes=", ".join(both)),
+                hint=sentence("choose one of the two"),
+            )
         return cls(tuple(dict.fromkeys(keep)), changed)
 
     def __bool__(self) -> bool:

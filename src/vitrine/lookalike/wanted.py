@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, sentence
 from vitrine.lookalike.columns import UNSAID, Columns, Sold
 from vitrine.lookalike.index import Mask
 from vitrine.lookalike.shelf import Shelf
@@ -44,7 +44,12 @@ class Filters:
                 raise InputError(f"{word!r} is no filter", hint="--only category=sandal")
             values[name] = value
         if at_least is not None and at_most is not None and at_least > at_most:
-            raise InputError(f"no price is at least {at_least:g} and at most {at_most:g}", hint="swap the two")
+            raise InputError(
+                sentence(
+                    "no price is at least {at_least:g} and at most {at_most:g}", at_least=at_least, at_most=at_most
+                ),
+                hint=sentence("swap the two"),
+            )
         return cls(brand or None, at_least, at_most, in_stock, values)
 
     def __bool__(self) -> bool:

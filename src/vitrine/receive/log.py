@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from vitrine.desk.deliveries import MISMATCH
 from vitrine.desk.trail import harmless
-from vitrine.errors import NotFound
+from vitrine.errors import NotFound, sentence
 from vitrine.receive.receipts import ACCEPTED, MATCH, REFUSED, UNKNOWN
 from vitrine.records import Receipt
 from vitrine.stores import schema
@@ -69,7 +69,7 @@ def receipt(catalog: Catalog, receipt_id: str) -> Entry:
     """One receipt; NotFound when there is none of this id."""
     rows = catalog.read(_ENTRIES.where(schema.receipts.c.receipt_id == receipt_id)).to_pylist()
     if not rows:
-        raise NotFound(f"there is no receipt {receipt_id[:80]!r}")
+        raise NotFound(sentence("there is no receipt {receipt!r}", receipt=receipt_id[:80]))
     return _entry(rows[0])
 
 

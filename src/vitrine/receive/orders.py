@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from vitrine.errors import InputError, NotFound
+from vitrine.errors import InputError, NotFound, sentence
 from vitrine.intake.items import Problem, is_empty, text
 from vitrine.intake.table import TableRow
 from vitrine.records import OrderLine, Quarantined, now
@@ -130,7 +130,10 @@ def order_line(catalog: Catalog, line_id: str) -> OrderLine:
     """A line that was kept; NotFound when there is none."""
     found = catalog.read(_LINES.where(schema.order_lines.c.line_id == line_id)).to_pylist()
     if not found:
-        raise NotFound(f"there is no order line {line_id[:80]!r}", hint="vitrine orders FILE brings orders in")
+        raise NotFound(
+            sentence("there is no order line {line!r}", line=line_id[:80]),
+            hint=sentence("vitrine orders FILE brings orders in"),
+        )
     return OrderLine(**found[0])
 
 

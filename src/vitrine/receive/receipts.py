@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from vitrine.desk import deliveries
 from vitrine.desk.deliveries import MISMATCH
-from vitrine.errors import Conflict, InputError, NotFound
+from vitrine.errors import Conflict, InputError, NotFound, sentence
 from vitrine.records import Handling, Receipt, now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -69,13 +69,14 @@ def handle(
     table = schema.handlings
     with catalog.transaction() as connection:
         if _by_id(connection, receipt_id) is None:
-            raise NotFound(f"there is no receipt {receipt_id[:80]!r}")
+            raise NotFound(sentence("there is no receipt {receipt!r}", receipt=receipt_id[:80]))
         new = Handling(handling_id, receipt_id, action, comment or None, person, now())
         catalog.add(table, [new], connection=connection)
         query = sa.select(table).where(table.c.handling_id == handling_id)
         stored = Handling(**connection.execute(query).mappings().one())
     if (stored.receipt_id, stored.action) != (receipt_id, action):
-        raise Conflict(f"handling_id {handling_id} stands for another action already", hint="make up a new one")
+        what = sentence("handling_id {handling} stands for another action already", handling=handling_id)
+        raise Conflict(what, hint=sentence("make up a new one"))
     return stored
 
 
@@ -91,8 +92,8 @@ def _by_id(connection: sa.Connection, receipt_id: str) -> Receipt | None:
 
 def _check_same(stored: Receipt, line_id: str, photo_id: str) -> None:
     if (stored.line_id, stored.photo_id) != (line_id, photo_id):
-        what = f"receipt_id {stored.receipt_id} stands for another photo or line already"
-        raise Conflict(what, hint="make up a new one")
+        what = sentence("receipt_id {receipt} stands for another photo or line already", receipt=stored.receipt_id)
+        raise Conflict(what, hint=sentence("make up a new one"))
 
 
 def _check_id(given: str, name: str) -> None:

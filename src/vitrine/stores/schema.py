@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 from vitrine.taxonomy import fold
@@ -269,6 +270,8 @@ decisions = Table(
     Index("ix_decisions_holds", "holds"),
 )
 
+_STANDS_OUT = text("turn IS NOT NULL AND reason != 'uncertain'")
+
 queue = Table(
     "queue",
     metadata,
@@ -284,6 +287,8 @@ queue = Table(
     Column("blind", Boolean, nullable=False),
     Index("ix_queue_attribute_turn", "attribute", "turn", "place"),
     Index("ix_queue_turn", "turn", "place"),
+    # the open questions that may ask about a published answer: what the overview looks up one by one
+    Index("ix_queue_standing_out", "attribute", "sku", sqlite_where=_STANDS_OUT, postgresql_where=_STANDS_OUT),
 )
 
 leases = Table(

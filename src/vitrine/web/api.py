@@ -38,7 +38,12 @@ class PhotoAnswer:
 def overview_json(request: Request, person: Viewer) -> Overview:
     """How everything stands: what is published, decided and waiting, by attribute."""
     state = request.app.state
-    return overview(state.workspace.catalog, state.workspace.taxonomy, state.scorecards, state.counted.tallies())
+    return overview(
+        state.workspace.catalog,
+        state.workspace.taxonomy,
+        state.scorecards,
+        state.counted.tallies(state.workspace.taxonomy),
+    )
 
 
 @router.get("/products", tags=["catalog"])

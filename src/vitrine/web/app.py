@@ -52,7 +52,7 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.state.examples = Examples(workspace, app.state.neighborhood)
     app.state.finding = Finding(workspace)
     app.state.receiver = Receiver(workspace)
-    app.state.counted = Counted(workspace.catalog)
+    app.state.counted = Counted(workspace.catalog, workspace.data / "desk" / "tallies.json")
     app.state.scorecards = Scorecards(workspace.data / "models", workspace.data / "evaluations")
     _add_shared(app)
     app.include_router(sign_in.router)

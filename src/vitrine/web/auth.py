@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from vitrine.errors import NotFound, VitrineError
+from vitrine.errors import NotFound, VitrineError, sentence
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -73,8 +73,8 @@ class Access:
         right = self.by_link and hmac.compare_digest(given.encode(), self.link.encode())
         if not right or not _first_use(catalog, self.link):
             raise Forbidden(
-                "this link was used already, or is of another run of the server",
-                hint="stop vitrine serve and start it again: it prints a new link",
+                sentence("this link was used already, or is of another run of the server"),
+                hint=sentence("stop vitrine serve and start it again: it prints a new link"),
             )
         return begin_session(catalog, _local_person(catalog))
 
@@ -166,7 +166,9 @@ def check_same_site(request: Request) -> None:
     origin = request.headers.get("origin")
     own = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
     if site not in ("same-origin", "none") or not own:
-        raise Forbidden("this request came from another site", hint="open the page here and try again")
+        raise Forbidden(
+            sentence("this request came from another site"), hint=sentence("open the page here and try again")
+        )
 
 
 def asking(request: Request) -> Person:
@@ -183,7 +185,7 @@ def asking(request: Request) -> Person:
         # the local session is worth nothing to those who come over the network
         person = None if person and not access.by_link and not person.has_password else person
     if person is None:
-        raise NotSignedIn("nobody is signed in, or the session is over", hint=_how_to_sign_in(access))
+        raise NotSignedIn(sentence("nobody is signed in, or the session is over"), hint=_how_to_sign_in(access))
     request.state.person = person
     request.state.session = secret
     return person
@@ -199,8 +201,8 @@ async def _check_forgery(request: Request, person: Annotated[Person, Depends(ask
         given = str((await request.form()).get("forgery", ""))
     if not hmac.compare_digest((given or "").encode(), forgery_token(request.state.session).encode()):
         raise Forbidden(
-            "the forgery token is missing or not of this session",
-            hint="reload the page and try again; programs use an API token instead of a cookie",
+            sentence("the forgery token is missing or not of this session"),
+            hint=sentence("reload the page and try again; programs use an API token instead of a cookie"),
         )
     return person
 
@@ -209,8 +211,8 @@ def _needs(role: str) -> Callable[[Person], Person]:
     def check_role(person: Annotated[Person, Depends(_check_forgery)]) -> Person:
         if not person.may(role):
             raise Forbidden(
-                f"this needs the role {role}; {person.name} comes as {person.role}",
-                hint="ask an administrator, or use a token with a wider scope",
+                sentence("this needs the role {role}; {name} does not have it", role=role, name=person.name),
+                hint=sentence("ask an administrator, or use a token with a wider scope"),
             )
         return person
 
@@ -223,4 +225,6 @@ Admin = Annotated[Person, Depends(_needs("admin"))]
 
 
 def _how_to_sign_in(access: Access) -> str:
-    return "open the link that vitrine serve printed" if access.by_link else "sign in at /login, or send an API token"
+    if access.by_link:
+        return sentence("open the link that vitrine serve printed")
+    return sentence("sign in at /login, or send an API token")

@@ -1,5 +1,6 @@
 """What curators do, under /api/v1: take questions, decide, sweep the grid, correct a family, undo."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from vitrine.records import now
 from vitrine.web.auth import Curator, Viewer
 from vitrine.web.inputs import Comment, Key, Share, Word
 from vitrine.web.questions import Question, ask_next
+from vitrine.web.render import told_to
 
 router = APIRouter(prefix="/api/v1", tags=["desk"])
 
@@ -184,7 +186,9 @@ def sweep(request: Request, person: Curator, body: SweepBody) -> Acted:
         author=person.name,
         batch_id=body.batch_id,
     )
-    return Acted(body.batch_id, [_done(one) for one in swept.decisions], dict(swept.held_back), dict(swept.conflicts))
+    return Acted(
+        body.batch_id, [_done(one) for one in swept.decisions], dict(swept.held_back), _late(request, swept.conflicts)
+    )
 
 
 @router.get("/family")
@@ -215,7 +219,11 @@ def correct_family(request: Request, person: Curator, body: FamilyBody) -> Acted
         batch_id=body.batch_id,
     )
     conflicts = {sku: why for (sku, _), why in entered.conflicts.items()}
-    return Acted(body.batch_id, [_done(one) for one in entered.decisions], {}, conflicts)
+    return Acted(body.batch_id, [_done(one) for one in entered.decisions], {}, _late(request, conflicts))
+
+
+def _late(request: Request, conflicts: Mapping[str, str]) -> dict[str, str]:
+    return {sku: told_to(request, why) for sku, why in conflicts.items()}
 
 
 def _done(entry: object) -> Done:

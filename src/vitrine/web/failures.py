@@ -9,10 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from vitrine.errors import InputError, UnreadablePhoto, VitrineError
+from vitrine.errors import InputError, UnreadablePhoto, VitrineError, sentence
 from vitrine.web.auth import NotSignedIn, asking
 from vitrine.web.guard import log
-from vitrine.web.render import render
+from vitrine.web.render import render, told_to
 
 
 def answer_failures(app: FastAPI) -> None:
@@ -35,10 +35,13 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    message = f"{place}: {first['msg']}"
     if "input" in first and first["type"] != "missing":
-        message += f", got {str(first['input'])[:80]!r}"
-    return _answer(request, 422, InputError(message, hint="the OpenAPI description is at /api/v1/openapi.json").body())
+        given = str(first["input"])[:80]
+        message = sentence("{place}: {problem}, got {given!r}", place=place, problem=first["msg"], given=given)
+    else:
+        message = sentence("{place}: {problem}", place=place, problem=first["msg"])
+    hint = sentence("the OpenAPI description is at /api/v1/openapi.json")
+    return _answer(request, 422, InputError(message, hint=hint).body())
 
 
 def _on_http(request: Request, error: Exception) -> Response:
@@ -58,8 +61,8 @@ def _on_surprise(request: Request, error: Exception) -> Response:
     log.error("failed", exc_info=error, extra={"fields": {"request_id": request_id, "path": request.url.path}})
     body = {
         "error": "internal",
-        "message": "the server made a mistake; nothing was half-done",
-        "hint": f"the log of vitrine serve has it under request {request_id}",
+        "message": sentence("the server made a mistake; nothing was half-done"),
+        "hint": sentence("the log of vitrine serve has it under request {request}", request=request_id),
     }
     return _answer(request, 500, body)
 
@@ -72,6 +75,7 @@ def _answer(
     photo: str | None = None,
 ) -> Response:
     """`photo` is the word for why a photo cannot be used, which a page says in the reader's language."""
+    body = {**body, "message": told_to(request, body["message"]), "hint": told_to(request, body["hint"])}
     if _wants_json(request):
         return JSONResponse(body, status, headers)
     return render(request, "error.html", failure=body, photo=photo, status=status, status_code=status)

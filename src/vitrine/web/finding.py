@@ -3,7 +3,7 @@
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from vitrine.errors import VitrineError
+from vitrine.errors import VitrineError, sentence
 from vitrine.learn.promote import champion_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Finding:
             raise self._failed
         done, total = self._done
         raise Preparing(
-            f"look-alikes are being prepared: {done:,} of {total:,} products", hint="ask again in a few seconds"
+            sentence("look-alikes are being prepared: {done:,} of {total:,} products", done=done, total=total),
+            hint=sentence("ask again in a few seconds"),
         )
 
     def _begin(self) -> Thread:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from vitrine.desk import grid
-from vitrine.errors import NotFound
+from vitrine.errors import NotFound, sentence
 from vitrine.web import work
 from vitrine.web.auth import Admin, Curator, Viewer
 from vitrine.web.desk_api import family, queue_left
@@ -31,7 +31,8 @@ _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 def overview_page(request: Request, person: Viewer) -> Response:
     """How everything stands."""
     state = request.app.state
-    page = overview(state.workspace.catalog, state.workspace.taxonomy, state.scorecards, state.counted.tallies())
+    taxonomy = state.workspace.taxonomy
+    page = overview(state.workspace.catalog, taxonomy, state.scorecards, state.counted.tallies(taxonomy))
     return render(request, "overview.html", page=page)
 
 
@@ -141,7 +142,10 @@ def scorecard_page(request: Request, person: Viewer, model_id: Key) -> Response:
     known = model(workspace.catalog, request.app.state.scorecards, model_id)
     path = workspace.report_path(f"scorecard-{known.model_id}")
     if not path.exists():
-        raise NotFound(f"{known.model_id} has no scorecard yet", hint=f"vitrine evaluate --model {known.model_id}")
+        raise NotFound(
+            sentence("{model} has no scorecard yet", model=known.model_id),
+            hint=f"vitrine evaluate --model {known.model_id}",
+        )
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
 
 

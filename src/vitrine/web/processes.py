@@ -29,8 +29,9 @@ class MakeApp:
         from vitrine.web.app import create_app
 
         log_to_stderr()
-        app = create_app(vitrine.open(self.folder), self.access)
-        app.state.counted.begin()
+        workspace = vitrine.open(self.folder)
+        app = create_app(workspace, self.access)
+        app.state.counted.begin(workspace.taxonomy)
         app.state.examples.begin()
         return app
 

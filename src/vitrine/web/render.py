@@ -31,6 +31,7 @@ def render(request: Request, template: str, *, status_code: int = 200, **context
         t=speech.t,
         attribute_name=lambda name: speech.attribute(taxonomy, name),
         value_name=lambda attribute, value: speech.value(taxonomy, attribute, value),
+        told=lambda text: speech.tell(text, taxonomy),
         words_of=lambda prefix: {
             key.removeprefix(f"{prefix}."): text for key, text in speech.words.items() if key.startswith(f"{prefix}.")
         },
@@ -47,6 +48,11 @@ def speech_of(request: Request) -> Speech:
     """The language of whoever asks: their own choice, else the browser's."""
     person: Person | None = getattr(request.state, "person", None)
     return speak(person.language if person else preferred(request.headers.get("accept-language", "")))
+
+
+def told_to(request: Request, text: str) -> str:
+    """A sentence of an error or a conflict as whoever asks reads it."""
+    return speech_of(request).tell(text, request.app.state.workspace.taxonomy)
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from vitrine.errors import sentence
 from vitrine.web.auth import (
     Access,
     Attempts,
@@ -49,8 +50,8 @@ def login(request: Request, name: Annotated[str, Form()] = "", password: Annotat
     wait = max(tried.wait(key) for tried, key in zip(attempts, keys, strict=True))
     if wait > 0:
         raise TooMany(
-            f"too many failed sign-ins; try again in {wait / 60:.0f} minutes",
-            hint="an administrator can set a new password: vitrine users password NAME",
+            sentence("too many failed sign-ins; try again in {minutes} minutes", minutes=max(1, round(wait / 60))),
+            hint=sentence("an administrator can set a new password: vitrine users password NAME"),
         )
     person = check_password(request.app.state.workspace.catalog, name, password)
     if person is None:

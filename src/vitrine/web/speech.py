@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from vitrine.errors import InputError
+from vitrine.errors import InputError, Sentence
 from vitrine.taxonomy import Taxonomy
 from vitrine.web.people import LANGUAGES
 
@@ -30,6 +30,7 @@ class Speech:
 
     language: str
     words: Mapping[str, str | Mapping[str, str]]
+    sentences: Mapping[str, str]
 
     def t(self, key: str, /, **values: Any) -> str:
         """The text of `key` with `values` in their places; `n` chooses singular or plural and is written as a count."""
@@ -39,6 +40,23 @@ class Speech:
         if isinstance(values.get("n"), int):
             values["n"] = self.count(values["n"])
         return text.format(**values)
+
+    def tell(self, text: str, taxonomy: Taxonomy) -> str:
+        """A sentence of the library in this language, with display names; a text that is no `Sentence` stays as it is."""
+        if not isinstance(text, Sentence):
+            return text
+        values = {name: self._read(name, text.values, taxonomy) for name in text.values}
+        return self.sentences.get(text.pattern, text.pattern).format(**values)
+
+    def _read(self, name: str, values: Mapping[str, Any], taxonomy: Taxonomy) -> Any:
+        value = values[name]
+        if name == "attribute":
+            return self.attribute(taxonomy, value)
+        if name == "value":
+            return self.value(taxonomy, values["attribute"], value)
+        if name in ("outcome", "role", "kind"):
+            return self.words.get(f"{name}.{value.replace(' ', '_')}", value)
+        return self.count(value) if isinstance(value, int) and self.sentences else value
 
     def count(self, number: int | None) -> str:
         """A whole number with thin spaces between thousands."""
@@ -100,7 +118,9 @@ def preferred(accept_language: str) -> str:
 @lru_cache(maxsize=len(LANGUAGES))
 def _load(language: str) -> Speech:
     file = resources.files("vitrine.web") / "languages" / f"{language}.toml"
-    return Speech(language, dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")))))
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    sentences = table.pop("sentences", {})  # in English they stand where they are raised
+    return Speech(language, dict(_flat(table)), sentences)
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from vitrine.errors import NotFound, Refused
+from vitrine.errors import NotFound, Refused, sentence
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -61,8 +61,13 @@ def start(workspace: "Workspace", kind: str, *, person: str, model_id: str | Non
         running = [job for job in _folded(list(connection.execute(_recent()).mappings())) if job.state == RUNNING]
         if running:
             raise Refused(
-                f"{running[0].kind} is running since {running[0].asked_at:%H:%M} UTC, asked for by {running[0].person}",
-                hint="one at a time: wait until it is done",
+                sentence(
+                    "a job is running since {moment:%H:%M} UTC, asked for by {author}: {kind}",
+                    moment=running[0].asked_at,
+                    author=running[0].person,
+                    kind=running[0].kind,
+                ),
+                hint=sentence("one at a time: wait until it is done"),
             )
         tell(connection, ASKED, job_id, body)
     _spawn(workspace.folder, workspace.data / "jobs", job_id)
@@ -80,7 +85,7 @@ def find(catalog: Catalog, job_id: str) -> Job:
     query = sa.select(table).where(table.c.subject == job_id, table.c.kind.startswith("job."))
     found = _folded(catalog.read(query.order_by(table.c.position)).to_pylist())
     if not found:
-        raise NotFound(f"there is no job '{job_id}'")
+        raise NotFound(sentence("there is no job {job!r}", job=job_id))
     return found[0]
 
 

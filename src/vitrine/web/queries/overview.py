@@ -4,20 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 import sqlalchemy as sa
 
 from vitrine.classify import PUBLISHED
 from vitrine.desk.audit import AttributeAudit, status
 from vitrine.desk.journal import DECIDED, SINGLE
-from vitrine.intake.labels import current_decisions
 from vitrine.learn.promote import champion_of
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import of_champion, rows_of
+from vitrine.web.queries.answers import rows_of
 from vitrine.web.queries.scorecards import Promise, Scorecards
 from vitrine.web.queries.tallies import Tallies
 
@@ -90,11 +88,11 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards, count
     """Everything the first page says; all zeros where nothing was classified yet. `counted` may be seconds old."""
     champion = champion_of(catalog)
     promises = scorecards.promises(champion) if champion else {}
-    coverage = _coverage(catalog, taxonomy, promises, counted)
+    coverage = _coverage(taxonomy, promises, counted)
     published = sum(one.published for one in coverage)
     return Overview(
         products=catalog.count(schema.products),
-        without_photo=_without_photo(catalog),
+        without_photo=counted.without_photo,
         published=published,
         decided=sum(one.decided for one in coverage),
         labelled=sum(one.labelled for one in coverage),
@@ -109,42 +107,24 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards, count
     )
 
 
-def _coverage(catalog: Catalog, taxonomy: Taxonomy, promises: dict[str, Promise], counted: Tallies) -> list[Coverage]:
-    """Counts by attribute. Only the answers that people have touched are joined here, the rest is arithmetic."""
-    entered = rows_of(catalog, _entered(catalog))
+def _coverage(taxonomy: Taxonomy, promises: dict[str, Promise], counted: Tallies) -> list[Coverage]:
+    """Counts by attribute: what people have touched, and arithmetic for the rest."""
     found = []
     for name in taxonomy.attributes:
-        own = [row for row in entered if row["attribute"] == name]
-        taken = sum(row["n"] for row in own if row["decision"] == PUBLISHED) + counted.doubted.get(name, 0)
-        again = sum(row["n"] for row in own if row["outcome"] == DECIDED and row["again"])
+        own = [row for row in counted.touched if row.attribute == name]
+        taken = sum(row.n for row in own if row.decision == PUBLISHED) + counted.doubted.get(name, 0)
+        again = sum(row.n for row in own if row.outcome == DECIDED and row.again)
         coverage = Coverage(
             attribute=name,
             published=max(0, counted.published.get(name, 0) - taken),
-            decided=sum(row["n"] for row in own if row["outcome"] == DECIDED),
+            decided=sum(row.n for row in own if row.outcome == DECIDED),
             waiting=max(0, counted.opened.get(name, 0) - again),
-            aside=sum(row["n"] for row in own if row["outcome"] != DECIDED and not row["again"]),
+            aside=sum(row.n for row in own if row.outcome != DECIDED and not row.again),
             labelled=0,
             promise=promises.get(name),
         )
         found.append(replace(coverage, labelled=max(0, counted.every.get(name, 0) - coverage.all)))
     return found
-
-
-def _entered(catalog: Catalog) -> sa.Select[Any]:
-    """How many entries hold, by attribute, outcome, the champion's decision, and whether it is asked again."""
-    held, table, asked = current_decisions().subquery("held"), schema.predictions, schema.queue.alias("asked")
-    again = asked.c.turn.is_not(None).label("again")
-    columns = (held.c.attribute, held.c.outcome, table.c.decision, again)
-    same = (table.c.sku == held.c.sku) & (table.c.attribute == held.c.attribute) & of_champion(catalog)
-    question = (asked.c.sku == held.c.sku) & (asked.c.attribute == held.c.attribute)
-    joined = held.outerjoin(table, same).outerjoin(asked, question)
-    return sa.select(*columns, sa.func.count().label("n")).select_from(joined).group_by(*columns)
-
-
-def _without_photo(catalog: Catalog) -> int:
-    products, links = schema.products, schema.product_photos
-    shown = sa.exists().where(links.c.sku == products.c.sku)
-    return catalog.count(sa.select(products.c.sku).where(~shown))
 
 
 def _decided_since(catalog: Catalog, moment: datetime) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from vitrine.desk.journal import DECIDED
-from vitrine.errors import NotFound
+from vitrine.errors import NotFound, sentence
 from vitrine.records import Product
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -109,7 +109,7 @@ def product(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> ProductPage:
     query = sa.select(*told, weights.c.weight).outerjoin(weights, weights.c.sku == products.c.sku)
     found = rows_of(catalog, query.where(products.c.sku == sku))
     if not found:
-        raise NotFound(f"there is no product '{sku}'", hint="search for it in the catalog")
+        raise NotFound(sentence("there is no product {sku!r}", sku=sku), hint=sentence("search for it in the catalog"))
     membership = rows_of(catalog, sa.select(schema.members).where(schema.members.c.sku == sku))
     member = membership[0] if membership else None
     kin, size = _kin(catalog, found[0], member)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from vitrine.errors import NotFound, Refused
+from vitrine.errors import NotFound, Refused, sentence
 from vitrine.learn.promote import Comparison, champion_history, champion_of, compare
 from vitrine.records import PHOTOS
 from vitrine.stores import schema
@@ -150,7 +150,9 @@ def model(catalog: Catalog, scorecards: Scorecards, model_id: str) -> ModelCard:
     """One model; NotFound for an id that the catalog does not have."""
     rows = catalog.read(_photo_models().where(schema.models.c.model_id == model_id)).to_pylist()
     if not rows:
-        raise NotFound(f"there is no model '{model_id}'", hint="vitrine models lists them")
+        raise NotFound(
+            sentence("there is no model {model!r}", model=model_id), hint=sentence("vitrine models lists them")
+        )
     return _card(rows[0], scorecards.scorecard(model_id), champion_of(catalog))
 
 
