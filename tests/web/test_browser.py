@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from drawn_market import draw_market
 
 from vitrine.intake.ingest import blob_key
 from vitrine.stores import schema
@@ -179,13 +180,21 @@ PATHS = [
     "/models",
     "/zoo",
     "/market",
+    "/market/at-risk",
+    "/market/routes",
+    "/market/segments",
+    "/market/champions",
+    "/market/drift",
     "/jobs",
     "/nothing",
 ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_clean_for_axe_and_fits_a_phone(browser: Any, desk: str, scheme: str) -> None:
+def test_every_page_is_clean_for_axe_and_fits_a_phone(
+    browser: Any, desk: str, workspace: Workspace, scheme: str
+) -> None:
+    draw_market(workspace, [f"{n:02d}{'a' * 30}" for n in range(60)])
     context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = context.new_page()
     page.goto(desk)

@@ -7,6 +7,7 @@ Holm-corrected: uncorrected, a model that is better everywhere would be blocked 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, cast
 
@@ -177,16 +178,22 @@ def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: 
 
 def roll_back(catalog: Catalog, *, reason: str = "", line: str = PHOTOS) -> Promotion:
     """Make the line's champion before the present one champion again; the history keeps both."""
-    standing: list[str] = []
     history = champion_history(catalog, line=line)
+    before = earlier_champion(history)
+    if before is None:
+        raise NotFound("there is no earlier champion to go back to", hint="vitrine models shows the history")
+    return _append(catalog, line, history, before, _ROLLED_BACK, {"reason": reason or "asked for"})
+
+
+def earlier_champion(history: Sequence[Promotion]) -> str | None:
+    """The model that `roll_back` would make champion again, from a line's whole history; None where there is none."""
+    standing: list[str] = []
     for entry in history:
         if entry.action == _ROLLED_BACK:
             standing.pop()
         else:
             standing.append(entry.model_id)
-    if len(standing) < 2:
-        raise NotFound("there is no earlier champion to go back to", hint="vitrine models shows the history")
-    return _append(catalog, line, history, standing[-2], _ROLLED_BACK, {"reason": reason or "asked for"})
+    return standing[-2] if len(standing) > 1 else None
 
 
 def _append(

@@ -55,6 +55,14 @@ class Encoding:
             columns += [(texts == value).astype(np.float32) for value in values]
         return np.column_stack(columns) if columns else np.zeros((table.num_rows, 0), np.float32)
 
+    def codes(self, table: pa.Table) -> dict[str, NDArray[np.float64]]:
+        """Each feature as (n,) numbers: texts by the place of their value in the list, after its end where it is not listed."""
+        found = {name: _numbers(table, name).astype(np.float64) for name in self.numbers}
+        for name, values in self.texts.items():
+            place = pc.index_in(table.column(name).cast(pa.string()), pa.array(values, pa.string()))
+            found[name] = pc.fill_null(place, len(values)).to_numpy().astype(np.float64)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {"numbers": list(self.numbers), "texts": {name: list(values) for name, values in self.texts.items()}}

@@ -15,6 +15,7 @@ from vitrine.errors import NotFound, Refused
 from vitrine.learn.promote import Proof, champion_of, promote, roll_back
 from vitrine.market.abt import Abt
 from vitrine.market.base_table import BaseTable
+from vitrine.market.drift import Reference
 from vitrine.market.make_abt import PLANS, make_abt
 from vitrine.market.model import Model
 from vitrine.market.profit import Costs
@@ -104,10 +105,12 @@ def run_promotion(market: "Market", name: str, model_id: str | None) -> dict[str
     return asdict(entry)
 
 
-def run_rollback(market: "Market", name: str) -> dict[str, Any]:
-    """Make the task's champion before the present one champion again."""
+def run_rollback(market: "Market", name: str, *, champion: str | None = None) -> dict[str, Any]:
+    """Make the task's champion before the present one champion again; Refused where that is no longer `champion`."""
     from vitrine.tracking import CHAMPION
 
+    if champion not in (None, present := champion_of(market.catalog, line=line(task(name).name))):
+        raise Refused(f"{champion} is no longer the champion of {name}: {present} is", hint="vitrine market models")
     entry = roll_back(market.catalog, line=line(task(name).name))
     market.tracker.point(line(name), CHAMPION, "model_id", entry.model_id)
     return asdict(entry)
@@ -120,6 +123,14 @@ def champion(market: "Market", name: str) -> Model:
         hint = f"vitrine market train {name} makes the first one, if it is better than chance"
         raise NotFound(f"there is no champion of {name} yet", hint=hint)
     return Model.load(market.data / "models", found)
+
+
+def task_of(market: "Market", model_id: str) -> str:
+    """The task that a model answers; NotFound where the marketplace has no such model."""
+    found = [row["line"] for row in models(market) if row["model_id"] == model_id]
+    if not found:
+        raise NotFound(f"the marketplace has no model {model_id}", hint="vitrine market models lists those there are")
+    return str(found[0]).removeprefix(line(""))
 
 
 def newest_model(market: "Market", name: str) -> str:
@@ -156,6 +167,15 @@ def judged_rows(market: "Market", model_id: str) -> pa.Table:
     return pq.read_table(_folder(market, model_id) / "later.parquet")
 
 
+def references(market: "Market", model_id: str) -> dict[str, Reference]:
+    """How what a model reads and says was distributed where it learnt; empty for a model of before this was kept."""
+    path = _folder(market, model_id) / "references.json"
+    if not path.is_file():
+        return {}
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return {name: Reference.from_json(one) for name, one in kept.items()}
+
+
 def features_id(name: str) -> str:
     """The identity of the SQL that makes a task's features today."""
     query = PLANS[name].query
@@ -172,6 +192,9 @@ def _keep(market: "Market", trained: Trained, abt: Abt) -> Path:
     later = trained.later.replace_schema_metadata({"time": abt.time, "group": abt.group, "entity": abt.entity})
     with whole(folder / "later.parquet", hint=_AGAIN) as temporary:
         pq.write_table(later, temporary, compression="zstd")
+    with whole(folder / "references.json", hint=_AGAIN) as temporary:
+        kept = {name: one.to_json() for name, one in trained.references.items()}
+        temporary.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
     with whole(folder / "scorecard.json", hint=_AGAIN) as temporary:
         temporary.write_text(json.dumps(trained.scorecard, indent=1, ensure_ascii=False), encoding="utf-8")
     model.save(market.data / "models")

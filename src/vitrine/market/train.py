@@ -15,6 +15,7 @@ import pyarrow as pa
 from vitrine.errors import InputError
 from vitrine.market.abt import Abt
 from vitrine.market.candidates import Candidate, blend, levels, logistic, out_of_fold, trees
+from vitrine.market.drift import SCORE, Reference
 from vitrine.market.encoding import fit_encoding
 from vitrine.market.evaluate import evaluate, later_rows
 from vitrine.market.leak_tax import careless
@@ -28,11 +29,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The model, its scorecard (JSON values) and the later rows with their scores."""
+    """The model, its scorecard (JSON values), the later rows with their scores, and how what it reads and says was spread."""
 
     model: Model
     scorecard: dict[str, Any]
     later: pa.Table
+    references: dict[str, Reference]
 
 
 def train(
@@ -90,7 +92,9 @@ def train(
         **tax,
         "auc": _gap(tax["careless_later"], scorecard["later"]),
     }
-    return Trained(model, scorecard, later_rows(abt, parts, encoding, chosen))
+    learnt = {**encoding.codes(abt.table.take(pa.array(rows))), SCORE: chosen.probability[rows]}
+    references = {name: Reference.of(values) for name, values in learnt.items()}
+    return Trained(model, scorecard, later_rows(abt, parts, encoding, chosen), references)
 
 
 def _check_labels(abt: Abt) -> None:

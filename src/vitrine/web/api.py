@@ -1,17 +1,15 @@
 """The JSON twins of the pages, under /api/v1; the same query functions, described by OpenAPI."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, UploadFile
 from pydantic import BaseModel, ConfigDict
 
-from vitrine.errors import NotFound
 from vitrine.web import work
 from vitrine.web.auth import Admin, Viewer
 from vitrine.web.inputs import Key, Word
 from vitrine.web.queries.guide import ValueGuide, guide
-from vitrine.web.queries.market import MarketSummary, market
 from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
 from vitrine.web.queries.scorecards import Compared, Models, compare_models, models
@@ -81,15 +79,6 @@ def compare_json(request: Request, person: Viewer, left: Key, right: Key) -> Com
     return compare_models(workspace.catalog, request.app.state.scorecards, left, right, workspace.evaluation_rows)
 
 
-@router.get("/market", tags=["market"])
-def market_json(request: Request, person: Viewer) -> MarketSummary:
-    """The marketplace as its last report saw it: models, sellers at risk, routes, segments, history, drift."""
-    found = market(request.app.state.workspace.folder)
-    if found is None:
-        raise NotFound("there is no report of the marketplace yet", hint="vitrine market refresh writes it")
-    return found
-
-
 @router.get("/zoo", tags=["models"])
 def zoo_json(request: Request, person: Viewer) -> ZooPage:
     """What small networks reach on Fashion-MNIST, with their evidence."""
@@ -107,7 +96,7 @@ class JobBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["train", "evaluate", "classify", "promote", "roll_back", "retrain"]
+    kind: work.Kind
     model_id: Word = None
 
 

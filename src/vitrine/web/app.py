@@ -11,7 +11,7 @@ from vitrine import __version__
 from vitrine.errors import NotFound
 from vitrine.receive.receiver import Receiver
 from vitrine.stores import schema
-from vitrine.web import api, desk_api, look, pages, receive_api, receive_pages, sign_in
+from vitrine.web import api, desk_api, look, market_api, market_pages, pages, receive_api, receive_pages, sign_in
 from vitrine.web.auth import Access, Attempts, Viewer
 from vitrine.web.counted import Counted
 from vitrine.web.evidence import Neighborhood
@@ -61,6 +61,8 @@ def create_app(workspace: "Workspace", access: Access) -> FastAPI:
     app.include_router(desk_api.router)
     app.include_router(look.json_router)
     app.include_router(look.page_router)
+    app.include_router(market_pages.router)
+    app.include_router(market_api.router)
     app.include_router(receive_pages.router)
     app.include_router(receive_api.router)
     answer_failures(app)

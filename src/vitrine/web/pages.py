@@ -1,6 +1,6 @@
 """The pages; each shows what its query function gives, as does its twin in `api`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -12,7 +12,6 @@ from vitrine.web.auth import Admin, Curator, Viewer
 from vitrine.web.desk_api import family, queue_left
 from vitrine.web.inputs import Key, Share, Word
 from vitrine.web.queries.guide import guide
-from vitrine.web.queries.market import market
 from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
 from vitrine.web.queries.scorecards import compare_models, model, models
@@ -149,12 +148,6 @@ def scorecard_page(request: Request, person: Viewer, model_id: Key) -> Response:
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
-@router.get("/market")
-def market_page(request: Request, person: Viewer) -> Response:
-    """The marketplace as its last report saw it."""
-    return render(request, "market.html", page=market(request.app.state.workspace.folder))
-
-
 @router.get("/zoo")
 def zoo_page(request: Request, person: Viewer) -> Response:
     """What small networks reach on Fashion-MNIST."""
@@ -177,7 +170,7 @@ def jobs_page(request: Request, person: Viewer) -> Response:
 def start_job(
     request: Request,
     person: Admin,
-    kind: Annotated[Literal["train", "evaluate", "classify", "promote", "roll_back", "retrain"], Form()],
+    kind: Annotated[work.Kind, Form()],
     model_id: Annotated[Word, Form()] = None,
 ) -> Response:
     """Start long work."""

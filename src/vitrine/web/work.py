@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
@@ -24,7 +24,7 @@ from vitrine.stores.catalog import Catalog
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
-KINDS = ("train", "evaluate", "classify", "promote", "roll_back", "retrain")
+Kind = Literal["train", "evaluate", "classify", "promote", "roll_back", "retrain", "market_promote", "market_roll_back"]
 ASKED, PROGRESS, DONE, FAILED = "job.asked", "job.progress", "job.done", "job.failed"
 RUNNING, INTERRUPTED = "running", "interrupted"
 

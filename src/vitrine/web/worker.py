@@ -76,7 +76,22 @@ def run(workspace: "Workspace", job: Job, watch: Watch) -> dict[str, Any]:
     if job.kind == "roll_back":
         watch("roll_back")
         return {"champion": jobs.run_rollback(workspace)["model_id"]}
+    if job.kind in ("market_promote", "market_roll_back"):
+        watch("roll_back" if job.kind == "market_roll_back" else "promote")
+        return {"champion": _of_market(workspace, job)}
     return _retrained(workspace, watch)
+
+
+def _of_market(workspace: "Workspace", job: Job) -> str:
+    """The task's champion after promoting the job's model, or after going back from it."""
+    from vitrine.market.home import Market
+    from vitrine.market.jobs import run_promotion, run_rollback, task_of
+
+    market, model_id = Market.open(workspace.folder), job.model_id or ""
+    name = task_of(market, model_id)
+    if job.kind == "market_roll_back":
+        return str(run_rollback(market, name, champion=model_id)["model_id"])
+    return str(run_promotion(market, name, model_id)["model_id"])
 
 
 def _trained(workspace: "Workspace", watch: Watch) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Gather what the page shows: champions and their scorecards, who is at risk and why, routes, segments, drift."""
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -10,33 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from vitrine.errors import VitrineError
-from vitrine.learn.promote import champion_history, champion_of
-from vitrine.market.drift import Drift, drift
-from vitrine.market.jobs import judged_rows, models, scorecard
+from vitrine.learn.promote import champion_of
+from vitrine.market.at_risk import Scored, at_risk
+from vitrine.market.champions import Change, champions
+from vitrine.market.clusters import Choice, Segment
+from vitrine.market.drift import SCORE, Drift, drift_by_month
+from vitrine.market.jobs import judged_rows, references, scorecard
 from vitrine.market.model import Model
 from vitrine.market.report import plots
 from vitrine.market.score import latest_rows, scored
 from vitrine.market.segment_jobs import load_segments, members
 from vitrine.market.tasks import TASKS, Task, line
-from vitrine.market.words import feature_words, said, subject_of
+from vitrine.market.words import feature_words
 
 if TYPE_CHECKING:
     from vitrine.market.home import Market
 
-_MOST_ROWS, _MOST_ROUTES, _MOST_DRIFTS, _LEAST_ORDERS = 25, 20, 8, 3
-_SHOWN_REASONS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class AtRisk:
-    """One scored entity: its score and its strongest reasons as (words, value, pushes up)."""
-
-    entity: str
-    seller_id: str
-    score: float
-    reasons: tuple[tuple[str, str, bool], ...]
+_MOST_ROWS, _MOST_ROUTES, _LEAST_ORDERS, _MOST_POINTS = 25, 200, 3, 800
+_MOST_DRIFTS, _MOST_MOVED = 8, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +43,30 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftMonth:
+    """The (n,) values of each feature and of the score in one month."""
+
+    name: str
+    n: int
+    columns: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftTable:
+    """How far the scores (`said`) and the features that moved most (`read`) are from training, in each of `months`.
+
+    `rows` counts the rows of each month; of `checked` features so many have `moved` in some month.
+    """
+
+    months: Sequence[str]
+    rows: Sequence[int]
+    said: Sequence[Drift]
+    read: Sequence[tuple[str, Sequence[Drift]]]
+    checked: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """What the page says about one task whose champion was trained here."""
 
@@ -57,14 +74,13 @@ class Section:
     model: str
     card: Mapping[str, Any]
     at: date | None
-    top: Sequence[AtRisk]
+    top: Sequence[Scored]
     scored: int
     expected: float
     months: Markup
     calibration: Markup
     profit: Markup
-    features: Sequence[tuple[str, Drift]]
-    score_months: Sequence[Drift]
+    drift: DriftTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +89,10 @@ class Map:
 
     model: str
     drawn: Markup
-    segments: Sequence[Any]
-    tried: Sequence[Any]
+    segments: Sequence[Segment]
+    tried: Sequence[Choice]
     thinned: str
+    points: Sequence[tuple[float, float, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +102,7 @@ class Contents:
     sections: Sequence[Section]
     routes: Sequence[Route]
     map: Map | None
-    history: Sequence[Mapping[str, Any]]
+    history: Sequence[Change]
     thinned: str
 
 
@@ -103,7 +120,7 @@ def contents(market: "Market") -> Contents:
     segmented = _map(market)
     thinned = next((one.card["thinned"] for one in sections if one.card["thinned"]), "")
     thinned = thinned or (segmented.thinned if segmented else "")
-    return Contents(sections, routes, segmented, _history(market), thinned)
+    return Contents(sections, routes, segmented, champions(market.catalog).history, thinned)
 
 
 def _section(market: "Market", task: Task, model: Model) -> Section:
@@ -111,67 +128,61 @@ def _section(market: "Market", task: Task, model: Model) -> Section:
     kept = scored(market, task.name, model.model_id)
     at = max(kept, default=None)
     table = kept[at] if at else None
-    later = judged_rows(market, model.model_id)
     return Section(
         task=task,
         model=model.model_id,
         card=card,
         at=at,
-        top=_top(table),
+        top=at_risk(market.catalog, task.name, limit=_MOST_ROWS).rows,
         scored=table.num_rows if table else 0,
         expected=float(np.sum(table.column("score").to_numpy())) if table else 0.0,
         months=plots.by_month(card["months"], card["later_from"]),
         calibration=plots.calibration(card["calibration"]),
         profit=plots.profit(card["profit"]),
-        features=_moved(market, model, later) if at else (),
-        score_months=_score_months(later, kept),
+        drift=_drift(market, model, kept),
     )
 
 
-def _top(table: pa.Table | None) -> list[AtRisk]:
-    if table is None:
-        return []
-    return [
-        AtRisk(row["entity"], row["seller_id"], row["score"], _in_words(json.loads(row["reasons"])))
-        for row in table.slice(0, _MOST_ROWS).to_pylist()
+def _drift(market: "Market", model: Model, kept: Mapping[date, pa.Table]) -> DriftTable:
+    """What the model reads and says, in each month it was judged on and where it scored last, against where it learnt."""
+    learnt = references(market, model.model_id)
+    later = judged_rows(market, model.model_id)
+    months = [
+        DriftMonth(month, rows.num_rows, {**model.encoding.codes(rows), SCORE: rows.column(SCORE).to_numpy()})
+        for month, rows in _by_month(later)
     ]
+    months += _scored_now(market, model, kept)
+    found = drift_by_month(learnt, [month.columns for month in months]) if learnt else []
+    said = [one for one in found if one.name == SCORE]
+    read = [one for one in found if one.name != SCORE]
+    most = max(_MOST_DRIFTS, min(_MOST_MOVED, sum(one.moved for one in read)))
+    return DriftTable(
+        months=[month.name for month in months],
+        rows=[month.n for month in months],
+        said=said[0].months if said else (),
+        read=[(feature_words(one.name), one.months) for one in read[:most]],
+        checked=len(read),
+        moved=sum(one.moved for one in read),
+    )
 
 
-def _in_words(reasons: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str, bool], ...]:
-    """Reasons that differ only in their window are one: parts of log-odds add up, the strongest window speaks."""
-    pushes: dict[str, float] = defaultdict(float)
-    speaker: dict[str, Mapping[str, Any]] = {}
-    for one in reasons:
-        subject = subject_of(one["feature"], one["value"])
-        pushes[subject] += one["part"]
-        speaker.setdefault(subject, one)
-    strongest = sorted(pushes, key=lambda subject: -abs(pushes[subject]))[:_SHOWN_REASONS]
-    return tuple((*said(speaker[s]["feature"], speaker[s]["value"]), pushes[s] > 0) for s in strongest)
+def _by_month(later: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    months = later.column((later.schema.metadata or {})[b"time"].decode()).to_numpy().astype("datetime64[M]")
+    for month in np.unique(months):
+        yield str(month), later.filter(pa.array(months == month))
 
 
-def _moved(market: "Market", model: Model, later: pa.Table) -> list[tuple[str, Drift]]:
-    """The numbers that moved most between the rows the champion was judged on and those it scores now."""
+def _scored_now(market: "Market", model: Model, kept: Mapping[date, pa.Table]) -> list[DriftMonth]:
+    if not kept:
+        return []
     try:
-        _, rows = latest_rows(market, model)
-    except VitrineError:  # the features were rebuilt since: the page says more without this table than not at all
+        at, rows = latest_rows(market, model)
+        columns = model.encoding.codes(rows)
+    except VitrineError:  # the features were rebuilt since: the page says more without this month than not at all
         return []
-    found = []
-    for name in model.encoding.numbers:
-        if name in rows.column_names:
-            sides = [table.column(name).cast(pa.float64()).to_numpy() for table in (later, rows)]
-            found.append((feature_words(name), drift(name, *(np.where(np.isfinite(s), s, np.nan) for s in sides))))
-    return sorted(found, key=lambda one: -one[1].psi)[:_MOST_DRIFTS]
-
-
-def _score_months(later: pa.Table, kept: Mapping[date, pa.Table]) -> list[Drift]:
-    """Scores of each month against all scores the champion was judged on."""
-    time = (later.schema.metadata or {})[b"time"].decode()
-    then = later.column("score").to_numpy()
-    months = later.column(time).to_numpy().astype("datetime64[M]")
-    found = [drift(str(month), then, then[months == month]) for month in np.unique(months)]
-    return found + [
-        drift(f"scored {day}", then, table.column("score").to_numpy()) for day, table in kept.items() if table.num_rows
-    ]
+    if at not in kept or not rows.num_rows:
+        return []
+    return [DriftMonth(at.isoformat(), rows.num_rows, {**columns, SCORE: kept[at].column(SCORE).to_numpy()})]
 
 
 def _routes(market: "Market", model: Model) -> list[Route]:
@@ -207,34 +218,6 @@ def _map(market: "Market") -> Map | None:
     table = members(market, found)
     x, y, of_row = (table.column(name).to_numpy() for name in ("x", "y", "segment"))
     drawn = plots.segments(x, y, of_row, len(segments.segments))
-    return Map(found, drawn, segments.segments, segments.tried, origin["thinned"])
-
-
-def _history(market: "Market") -> list[dict[str, Any]]:
-    """Every promotion and rollback of every task, newest first."""
-    found = []
-    for one in sorted({row["line"] for row in models(market)}):
-        for entry in champion_history(market.catalog, line=one):
-            evidence = json.loads(entry.evidence)
-            found.append(
-                {
-                    "task": one.removeprefix("market-"),
-                    "model": entry.model_id,
-                    "action": entry.action,
-                    "why": _why(evidence),
-                    "at": entry.promoted_at,
-                }
-            )
-    return sorted(found, key=lambda one: one["at"], reverse=True)
-
-
-def _why(evidence: Mapping[str, Any]) -> str:
-    if "gain" in evidence:
-        low, high = evidence["interval"]
-        return f"AUC {evidence['gain']:+.3f} ({low:+.3f} to {high:+.3f}, n = {evidence['n']:,})"
-    if "auc" in evidence:
-        low, high = evidence["interval"]
-        return f"the first one, AUC {evidence['auc']:.3f} ({low:.3f} to {high:.3f}, n = {evidence['n']:,})"
-    if "stability" in evidence:
-        return f"stability {evidence['stability']:.2f}, before {evidence['stability_before']:.2f}"
-    return str(evidence.get("reason", ""))
+    some = np.linspace(0, len(x) - 1, min(_MOST_POINTS, len(x))).astype(np.intp)
+    points = [(round(float(x[row]), 2), round(float(y[row]), 2), int(of_row[row])) for row in some]
+    return Map(found, drawn, segments.segments, segments.tried, origin["thinned"], points)

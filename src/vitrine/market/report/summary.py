@@ -1,12 +1,17 @@
 """What the report says in numbers, kept beside it as JSON: what the app's page shows without computing it again."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from vitrine.errors import StorageError
+from vitrine.market.at_risk import Scored
+from vitrine.market.clusters import Choice
+from vitrine.market.drift import Drift
 from vitrine.market.report.contents import Contents, Section
 from vitrine.records import now
 
@@ -31,31 +36,50 @@ class MonthAuc:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason of a score, in words, with its value, and whether it pushes the probability up."""
-
-    words: str
-    value: str
-    up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One seller with the probability that a model gives."""
-
-    seller_id: str
-    score: float
-    reasons: list[Reason]
-
-
-@dataclass(frozen=True, slots=True)
 class Moved:
-    """How far something has moved (population stability index); `chance` is what sampling alone gives."""
+    """One column's population stability index in one month; `chance` is what sampling alone may give."""
 
-    name: str
     psi: float
     chance: float
     moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFeature:
+    """One feature, month by month."""
+
+    name: str
+    months: list[Moved]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSummary:
+    """How far scores and features of each month are from where the model learnt; of `checked` features so many moved."""
+
+    months: list[str]
+    rows: list[int]
+    scores: list[Moved]
+    features: list[MovedFeature]
+    checked: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfitSummary:
+    """What contacting those above `threshold` earns for each 1,000 out of time, with its 95 % interval.
+
+    `threshold` is None where no contact pays. `curve` has the share contacted and the profit of each 1,000.
+    """
+
+    contact_cost: float
+    loss: float
+    saved: float
+    threshold: float | None
+    contacted: float
+    mean: float
+    low: float
+    high: float
+    curve: list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +97,8 @@ class TaskSummary:
     expected: float
     bad: bool
     top: list[Scored]
-    features: list[Moved]
-    scores: list[Moved]
+    profit: ProfitSummary
+    drift: DriftSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +113,13 @@ class RouteSummary:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSummary:
-    """One kind of sellers: how many and which share of them, and how stable it is (mean Jaccard)."""
+    """One kind of sellers: how many and which share of them, how stable it is (mean Jaccard), and its medians."""
 
     words: str
     sellers: int
     share: float
     stability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One promotion or rollback."""
-
-    task: str
-    model: str
-    action: str
-    why: str
-    at: datetime
+    medians: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +131,8 @@ class MarketSummary:
     tasks: list[TaskSummary]
     routes: list[RouteSummary]
     segments: list[SegmentSummary]
-    history: list[Change]
+    tried: list[Choice]
+    points: list[tuple[float, float, int]]
 
 
 _JSON = TypeAdapter(MarketSummary)
@@ -131,10 +146,11 @@ def summary(found: Contents) -> MarketSummary:
         tasks=[_task(one) for one in found.sections],
         routes=[RouteSummary(r.seller_state, r.customer_state, r.orders, r.expected) for r in found.routes],
         segments=[
-            SegmentSummary(one.words, one.rows, one.share, one.stability)
+            SegmentSummary(one.words, one.rows, one.share, one.stability, one.medians)
             for one in (found.map.segments if found.map else ())
         ],
-        history=[Change(**one) for one in found.history],
+        tried=list(found.map.tried) if found.map else [],
+        points=list(found.map.points) if found.map else [],
     )
 
 
@@ -166,7 +182,29 @@ def _task(section: Section) -> TaskSummary:
         scored=section.scored,
         expected=section.expected,
         bad=section.task.bad,
-        top=[Scored(one.seller_id, one.score, [Reason(*reason) for reason in one.reasons]) for one in section.top],
-        features=[Moved(words, of.psi, of.chance, of.moved) for words, of in section.features],
-        scores=[Moved(of.name, of.psi, of.chance, of.moved) for of in section.score_months],
+        top=list(section.top),
+        profit=profit(card),
+        drift=DriftSummary(
+            months=list(section.drift.months),
+            rows=list(section.drift.rows),
+            scores=_moved(section.drift.said),
+            features=[MovedFeature(words, _moved(of)) for words, of in section.drift.read],
+            checked=section.drift.checked,
+            moved=section.drift.moved,
+        ),
+    )
+
+
+def _moved(months: Sequence[Drift]) -> list[Moved]:
+    return [Moved(one.psi, one.chance, one.moved) for one in months]
+
+
+def profit(scorecard: Mapping[str, Any]) -> ProfitSummary:
+    """What a model's scorecard says of acting on its scores."""
+    card = scorecard["profit"]
+    share, gain = card["curve"]
+    return ProfitSummary(
+        **{name: card[name] for name in ("contact_cost", "loss", "saved", "threshold", "contacted")},
+        **card["profit_per_1000"],
+        curve=[(round(x, 4), round(1000 * y, 2)) for x, y in zip(share, gain, strict=True)],
     )

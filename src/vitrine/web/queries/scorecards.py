@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from vitrine.errors import NotFound, Refused, sentence
-from vitrine.learn.promote import Comparison, champion_history, champion_of, compare
+from vitrine.learn.promote import Comparison, champion_history, champion_of, compare, earlier_champion
 from vitrine.records import PHOTOS
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -137,10 +137,11 @@ def models(catalog: Catalog, scorecards: Scorecards) -> Models:
     table = schema.models
     rows = catalog.read(_photo_models().order_by(table.c.created_at.desc(), table.c.model_id)).to_pylist()
     champion = champion_of(catalog)
-    history = [_entry(entry) for entry in champion_history(catalog)]
+    promotions = champion_history(catalog)
+    history = [_entry(entry) for entry in promotions]
     return Models(
         champion=champion,
-        can_roll_back=_can_roll_back(history),
+        can_roll_back=earlier_champion(promotions) is not None,
         models=[_card(row, scorecards.scorecard(row["model_id"]), champion) for row in rows],
         history=history[::-1],
     )
@@ -239,11 +240,3 @@ def _entry(entry: Any) -> HistoryEntry:
         json.loads(entry.evidence),
         entry.promoted_at,
     )
-
-
-def _can_roll_back(history: list[HistoryEntry]) -> bool:
-    """Whether an earlier champion stands to go back to."""
-    standing = 0
-    for entry in history:
-        standing += 1 if entry.action == "promoted" else -1
-    return standing > 1
