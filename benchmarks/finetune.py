@@ -29,7 +29,8 @@ from torch.utils.data import Dataset as TorchDataset
 from real_photos import dataset_of, make, own_parts
 from vitrine.config import EmbedderSettings
 from vitrine.embed.build import build
-from vitrine.embed.embeddings import Embeddings, embed_missing
+from vitrine.embed.embed_missing import embed_missing
+from vitrine.embed.embeddings import Embeddings
 from vitrine.finetune.export import export
 from vitrine.finetune.fit import Fitted
 from vitrine.finetune.job import Prepared, embedder_settings, finish, prepare

@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ClassifyReport:
-    """What one run did; `output` is the folder of the Parquet data set, None where there was nothing to decide.
+    """What one run did; `output` is the folder of the Parquet data set, None where nothing was decided or none is kept.
 
     `known` products had their answers before.
     """
@@ -102,6 +102,7 @@ def classify(
     products_a_piece: int,
     stopped: Collection[str] = (),
     only_due: bool = False,
+    keep: bool = True,
     on_progress: Progress = lambda done, total: None,
 ) -> ClassifyReport:
     """Decide the products of `photos_of` (sku → photo_ids) and publish what the certificates allow.
@@ -109,7 +110,8 @@ def classify(
     With `only_due` those alone that have no answer of this model for these photos. Of the attributes that an audit has
     `stopped` nothing is published.
 
-    The run's files lie in a folder of its own under `runs`, a folder or an object store's URL. Raises InputError when
+    The run's files lie in a folder of its own under `runs`, a folder or an object store's URL; without `keep` they go once
+    their answers are in the catalog, where they stand as well. Raises InputError when
     there is nothing to classify, StorageError when a disk is full or a store lost; what was finished stays and the same
     call continues.
     """
@@ -135,9 +137,12 @@ def classify(
     predictions = sum(len(piece) for piece in decisions)
     published = sum(pc.sum(pc.equal(piece, PUBLISHED)).as_py() for piece in decisions)
     photos = sum(len(photos_of[sku]) for sku in skus)
+    if not keep:
+        output.remove(_DONE)  # first: what is left of it by a kill must not pass for a whole run
+        output.clear()
     return ClassifyReport(
         run_id, model.model_id, known, len(skus), photos, predictions, published, predictions - published,
-        photos / seconds, output.url,
+        photos / seconds, output.url if keep else None,
     )  # fmt: skip
 
 

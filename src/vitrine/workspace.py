@@ -25,8 +25,9 @@ from vitrine.desk import audit, draw, sample
 from vitrine.desk.fill import ask_about, fill
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.embed.build import build
+from vitrine.embed.embed_missing import embed_missing
 from vitrine.embed.embedder import Embedder
-from vitrine.embed.embeddings import Embeddings, embed_missing
+from vitrine.embed.embeddings import Embeddings
 from vitrine.engine import LOCAL, open_engine
 from vitrine.errors import InputError, NotFound, StorageError
 from vitrine.intake.clean import Cleaning
@@ -324,7 +325,7 @@ class Workspace:
         """The champion's answers for all products (see `vitrine.classify`), and the questions they leave for people.
 
         With `only_due`, for those that lack an answer. With `skus`, for those of them that lack one: the cost is theirs,
-        and their questions join those there are.
+        and their questions join those there are; of such a run, one a group of arrivals, no data set is kept.
         `engine` says who does it (see `vitrine.engine`), None as the settings say.
         """
         model = self._champion
@@ -340,6 +341,7 @@ class Workspace:
             products_a_piece=self.settings.cluster.piece,
             stopped=audit.stopped(self.catalog),
             only_due=only_due or skus is not None,
+            keep=skus is None,
             on_progress=on_progress,
         )
         draw.begin(self.catalog, model)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 import shutil
 import signal
 import socketserver
@@ -12,13 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from places import photos, start
+from places import answers, drop, photos, start
 
 from small_store import reach_store
 from vitrine.automation.claim import Claim
 from vitrine.automation.plan import read_plan
 from vitrine.automation.run import DONE, FAILED, INTERRUPTED, WAITING, RunState, claim_name, run_plan, runs
 from vitrine.automation.steps import STEPS
+from vitrine.deliver.lake.publish import Lake
 from vitrine.demo.catalog import Planted
 from vitrine.errors import Conflict, InputError, Refused, VitrineError
 from vitrine.workspace import Workspace
@@ -254,6 +256,32 @@ def test_killed_it_is_said_to_be_interrupted_and_goes_on(trained: Workspace, tmp
     assert outcomes(stopped) == [("report", DONE), ("classify", INTERRUPTED), ("again", WAITING)]
     done = run_plan(trained, read_plan(path), resume=True, watch=watch)
     assert done.run.run_id == stopped.run.run_id and {one.outcome for one in done.steps} == {DONE}
+
+
+def test_killed_at_random_points_it_leaves_what_an_uninterrupted_run_leaves(
+    trained: Workspace, drawn: tuple[Path, Planted], tmp_path: Path
+) -> None:
+    place = tmp_path / "studio"
+    for number, data in enumerate(photos(drawn[0], 6)):
+        drop(place, f"NEW-{number}.jpg", data)
+    text = (
+        f'[[step]]\ndo = "ingest"\nphotos = "{place}"\n[[step]]\ndo = "classify"\n[[step]]\ndo = "deliver"\nto = "lake"'
+    )
+    path = plan(tmp_path, text)
+    whole = Workspace(Path(shutil.copytree(trained.folder, tmp_path / "whole")))
+    run_plan(whole, read_plan(path), watch=watch)
+    seed = random.randrange(10**6)
+    delays = random.Random(seed)
+    for _ in range(3):
+        process = start(trained, "run", str(path), "--resume")
+        time.sleep(delays.uniform(2.0, 7.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert _exit(trained, "run", str(path), "--resume") == 0
+    assert answers(trained) == answers(whole), f"seed {seed}"
+    assert {outcome for _, outcome in outcomes(runs(trained.catalog)[0])} == {DONE}
+    first, second = (Lake(str(one.folder / "lake")).current() for one in (trained, whole))
+    assert first is not None and second is not None and first["rows"] == second["rows"], f"seed {seed}"
 
 
 def test_the_command_says_with_its_exit_status_what_went_wrong(trained: Workspace, tmp_path: Path) -> None:

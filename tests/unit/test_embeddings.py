@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vitrine.embed.color_shape import ColorShape
-from vitrine.embed.embeddings import Embeddings, embed_missing
+from vitrine.embed.embed_missing import embed_missing
+from vitrine.embed.embeddings import Embeddings
 from vitrine.errors import InputError, NotFound, StorageError, UnreadablePhoto
 
 DIM = 6

@@ -130,7 +130,7 @@ class Watch:
         return settled, answered
 
     def keep_up(self) -> bool:
-        """Find twins, answer whatever lacks an answer, and order the queue anew; returns whether it was due.
+        """Find twins, answer whatever lacks an answer, order the queue anew, merge small files; returns whether it was due.
 
         It looks at the whole catalog, so it is done at most as often as it is worth its time.
         """
@@ -142,6 +142,7 @@ class Watch:
         begun = time.monotonic()
         self._workspace.find_twins()
         self._workspace.classify(only_due=True)
+        self._workspace.embeddings.merge()
         self._kept_up = (time.monotonic(), time.monotonic() - begun)
         self._behind, self._champion = False, champion
         self._courier.call()

@@ -1,13 +1,10 @@
 """Vectors kept per photo and embedder, so that none is computed twice and none is read by a stranger."""
 
 import logging
-import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
@@ -15,14 +12,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vitrine.embed.embedder import Embedder
 from vitrine.embed.vector_file import DAMAGE, Vectors, encode, file_name, read_ids, read_rows
-from vitrine.errors import InputError, NotFound, StorageError, VitrineError
+from vitrine.errors import InputError, NotFound, StorageError
 from vitrine.stores.objects import Objects
 
 logger = logging.getLogger(__name__)
 
 PHOTOS_A_FILE = 256
+_SIZES = (0, PHOTOS_A_FILE, 4_096)  # photos; files of the last size and above stay as they are
+_ALIKE = 16  # files of one size that are merged
+_MERGES_MET = 5  # that one read may run into
 
 _AGAIN = "run the same command again: what is missing is embedded anew"
 _FETCHES = 16  # at a time from an object store, which answers late but many
@@ -30,20 +29,13 @@ _FETCHES = 16  # at a time from an object store, which answers late but many
 Read = TypeVar("Read")
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedReport:
-    """How many photos got a vector, and which could not be read: (photo_id, message)."""
-
-    embedded: int
-    failed: list[tuple[str, str]]
-
-
 class Embeddings:
     """Arrow files (see `vector_file`), one a batch, under `place/embedder_id/`: photo_id → vector.
 
-    `place` is a folder or an object store's URL; of a store's files copies lie in `cache`. Files only come, whole. A
-    file that is damaged or belongs to another embedder is moved to `quarantine/` and listed in `quarantined`; its photos
-    count as missing. Vectors stay on disk and are mapped only while they are copied, so memory holds an index, not the vectors.
+    `place` is a folder or an object store's URL; of a store's files copies lie in `cache`. Files come whole, and go only
+    after all that they hold was written into a larger one (`merge`). A file that is damaged or belongs to another embedder
+    is moved to `quarantine/` and listed in `quarantined`; its photos count as missing. Vectors stay on disk and are mapped
+    only while they are copied, so memory holds an index, not the vectors.
     """
 
     def __init__(
@@ -75,6 +67,7 @@ class Embeddings:
 
     def _start_over(self) -> None:
         self._parts: list[str] = []
+        self._sizes: list[int] = []
         self._known: set[str] = set()
         self._verified: set[int] = set()
         self._places: dict[str, tuple[int, int]] = {}
@@ -144,12 +137,68 @@ class Embeddings:
                     f"{len(lost)} photos have no vector of {self.embedder_id}, the first is {lost[0]}",
                     hint=_AGAIN,
                 )
-            places = np.array([self._places[photo_id] for photo_id in photo_ids], np.intp).reshape(-1, 2)
-            vectors = np.empty((len(photo_ids), self.dim), np.float32)
-            for number in np.unique(places[:, 0]):
-                here = np.flatnonzero(places[:, 0] == number)
-                vectors[here] = self._rows(int(number), places[here, 1])
-            return vectors
+            for _ in range(_MERGES_MET):
+                try:
+                    return self._copies(photo_ids)
+                except (FileNotFoundError, NotFound):  # another process has merged it meanwhile
+                    self._read_new_parts(again=True)
+            return self._copies(photo_ids)
+
+    def merge(self) -> int:
+        """Write many small files as few large ones and take the small ones away; returns how many those were.
+
+        Only where enough files of one size have come together, so that a vector is written anew a few times and no more.
+        Whoever reads or merges at the same time finds every vector: a file goes after all it holds stands in another one.
+        """
+        with self._lock:
+            self._read_new_parts()
+            there = [(number, self._sizes[number]) for number, name in enumerate(self._parts) if name in self._known]
+            merged = 0
+            for least, most in pairwise(_SIZES):
+                alike = [number for number, size in there if least <= size < most]
+                if len(alike) >= _ALIKE:
+                    merged += self._merge(sorted(alike, key=lambda number: self._parts[number]))
+            if merged:
+                self._read_new_parts()
+            return merged
+
+    def _merge(self, numbers: Sequence[int]) -> int:
+        """Write all rows of these files into others, in groups that fit into one; then remove them."""
+        group: dict[str, Vectors] = {}
+        kept: set[str] = set()
+        for number in numbers:
+            try:
+                photo_ids = self._read(self._parts[number], lambda path: read_ids(path, self.embedder_id, self.dim))
+                vectors = self._rows(number, np.arange(len(photo_ids)))
+            except (FileNotFoundError, NotFound):
+                return 0  # another process is merging them
+            group.update(zip(photo_ids, vectors, strict=True))
+            if len(group) >= _SIZES[-1]:
+                kept.add(self._put(group))
+                group = {}
+        if group:
+            kept.add(self._put(group))
+        gone = {self._parts[number] for number in numbers} - kept
+        for name in gone:
+            self._files.remove(name)
+        return len(gone)
+
+    def _put(self, group: Mapping[str, Vectors]) -> str:
+        photo_ids = sorted(group)  # in one order, so that whoever merges the same writes the same file
+        name = file_name(photo_ids)
+        self._files.put(name, encode(self.embedder_id, photo_ids, np.stack([group[one] for one in photo_ids])))
+        return name
+
+    def _copies(self, photo_ids: Sequence[str]) -> Vectors:
+        lost = self._without_place(photo_ids)
+        if lost:
+            raise NotFound(f"{len(lost)} photos have no vector any more, the first is {lost[0]}", hint=_AGAIN)
+        places = np.array([self._places[photo_id] for photo_id in photo_ids], np.intp).reshape(-1, 2)
+        vectors = np.empty((len(photo_ids), self.dim), np.float32)
+        for number in np.unique(places[:, 0]):
+            here = np.flatnonzero(places[:, 0] == number)
+            vectors[here] = self._rows(int(number), places[here, 1])
+        return vectors
 
     def _without_place(self, photo_ids: Iterable[str]) -> list[str]:
         return [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id not in self._places]
@@ -167,15 +216,41 @@ class Embeddings:
                 hint="check the model file and its mean and std: vitrine config show",
             )
 
-    def _read_new_parts(self) -> None:
-        there = self._files.names() if self._looking_at is None else sorted(self._looking_at)
-        new = [name for name in there if name.startswith("part-") and name not in self._known]
-        if not new:
-            return
+    def _read_new_parts(self, *, again: bool = False) -> None:
+        """Enter files that have come, and forget those that were merged into them; `again` where a file was missed."""
+        if again:
+            self._looking_at = None  # the files that were named are no more
+        for _ in range(_MERGES_MET):
+            there = self._files.names() if self._looking_at is None else sorted(self._looking_at)
+            missed = self._enter_new([name for name in there if name.startswith("part-") and name not in self._known])
+            if self._looking_at is None and (gone := self._known.difference(there)):
+                self._forget(gone)
+            if not missed:
+                return
+
+    def _enter_new(self, names: Sequence[str]) -> bool:
+        """Enter these files; returns whether one of them went while they were read."""
+        if not names:
+            return False
         with ThreadPoolExecutor(_FETCHES if self._files.remote else 1) as fetchers:
-            for name, photo_ids in zip(new, fetchers.map(self._ids, new), strict=True):
-                if photo_ids is not None:
-                    self._enter(name, photo_ids, verified=False)
+            found = list(zip(names, fetchers.map(self._ids, names), strict=True))
+        read = [(name, photo_ids) for name, photo_ids in found if photo_ids is not None]
+        for name, photo_ids in sorted(
+            read, key=lambda one: len(one[1])
+        ):  # what was merged from others counts before them
+            self._enter(name, photo_ids, verified=False)
+        set_aside = {name for name, _ in self.quarantined}
+        return any(photo_ids is None and name not in set_aside for name, photo_ids in found)
+
+    def _forget(self, names: Collection[str]) -> None:
+        """These files are gone. What stands in none of the others as far as they were entered makes all be read anew."""
+        for name in names:
+            self._files.forget(name)
+        self._known.difference_update(names)
+        numbers = {number for number, name in enumerate(self._parts) if name in names}
+        if any(number in numbers for number, _ in self._places.values()):
+            self._start_over()
+            self._enter_new([name for name in self._files.names() if name.startswith("part-")])
 
     def _ids(self, name: str) -> list[str] | None:
         """The photos of one file; None where it is gone or damaged."""
@@ -191,6 +266,8 @@ class Embeddings:
         """What `read` makes of a file; where a copy is damaged, of the file itself."""
         try:
             return read(self._files.on_disk(name))
+        except FileNotFoundError:
+            raise
         except DAMAGE:
             if not self._files.forget(name):
                 raise
@@ -199,18 +276,21 @@ class Embeddings:
     def _enter(self, name: str, photo_ids: Sequence[str], *, verified: bool) -> None:
         number = len(self._parts)
         self._parts.append(name)
+        self._sizes.append(len(photo_ids))
         self._known.add(name)
         if verified:
             self._verified.add(number)
         for row, photo_id in enumerate(photo_ids):
-            # the first file wins: two processes may have embedded the same photo, to the same bits
-            self._places.setdefault(photo_id, (number, row))
+            # the last file counts: a photo that stands in several, embedded twice or merged, has the same bits in all
+            self._places[photo_id] = number, row
 
     def _rows(self, number: int, rows: NDArray[np.intp]) -> Vectors:
         """Copies of `rows` of one file, whose checksum is looked at the first time."""
         name, verified = self._parts[number], number in self._verified
         try:
             taken = self._read(name, lambda path: read_rows(path, self.dim, rows, verified=verified))
+        except FileNotFoundError:
+            raise
         except DAMAGE as error:
             self._set_aside(name, str(error))
             self._places = {key: place for key, place in self._places.items() if place[0] != number}
@@ -226,79 +306,3 @@ class Embeddings:
             self._files.move(name, f"quarantine/{name}")
         self.quarantined.append((name, reason))
         self._known.discard(name)
-
-
-def embed_missing(
-    photo_ids: Iterable[str],
-    load: Callable[[str], NDArray[np.uint8]],
-    embedder: Embedder,
-    store: Embeddings,
-    *,
-    chunk: int = PHOTOS_A_FILE,
-    threads: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> EmbedReport:
-    """Embed the photos that `store` lacks, `chunk` photos a file: a kill loses at most one chunk.
-
-    `load(photo_id)` gives RGB pixels and is called from `threads` other threads (None: one a core), ahead of the
-    embedder. A photo that it cannot read is reported, the rest goes on; where the store itself fails, StorageError.
-    `on_progress(done, total)` counts every photo asked for.
-    """
-    missing = store.missing(photo_ids)
-    failed: list[tuple[str, str]] = []
-    done = 0
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as decoders:
-        try:
-            loading = _ahead(missing, load, decoders, window=2 * _BATCH)
-            for start in range(0, len(missing), chunk):
-                kept: list[str] = []
-                vectors: list[Vectors] = []
-                wanted = min(chunk, len(missing) - start)
-                while wanted:
-                    batch = list(islice(loading, min(_BATCH, wanted)))
-                    wanted -= len(batch)
-                    pictures = _loaded(batch, failed)
-                    if pictures:
-                        vectors.append(embedder.embed([pixels for _, pixels in pictures]))
-                        kept += [photo_id for photo_id, _ in pictures]
-                    done += len(batch)
-                    on_progress(done, len(missing))
-                if kept:
-                    store.add(kept, np.concatenate(vectors))
-        finally:
-            decoders.shutdown(cancel_futures=True)  # a lost store is not asked for photos that nobody waits for
-    return EmbedReport(done - len(failed), failed)
-
-
-# photos in memory at a time: enough to keep every inference request busy, few enough for large photos
-_BATCH = 32
-
-_Loading = tuple[str, "Future[NDArray[np.uint8]]"]
-
-
-def _ahead(
-    photo_ids: Sequence[str],
-    load: Callable[[str], NDArray[np.uint8]],
-    decoders: ThreadPoolExecutor,
-    *,
-    window: int,
-) -> Iterator[_Loading]:
-    waiting: OrderedDict[str, Future[NDArray[np.uint8]]] = OrderedDict()
-    for photo_id in photo_ids:
-        waiting[photo_id] = decoders.submit(load, photo_id)
-        if len(waiting) >= window:
-            yield waiting.popitem(last=False)
-    while waiting:
-        yield waiting.popitem(last=False)
-
-
-def _loaded(batch: Sequence[_Loading], failed: list[tuple[str, str]]) -> list[tuple[str, NDArray[np.uint8]]]:
-    pictures = []
-    for photo_id, loading in batch:
-        try:
-            pictures.append((photo_id, loading.result()))
-        except StorageError:
-            raise  # all others would fail as well
-        except (VitrineError, OSError) as error:
-            failed.append((photo_id, str(error)))
-    return pictures

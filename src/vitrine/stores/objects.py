@@ -12,7 +12,7 @@ but renames. So `put` is the one way to write, and a reader never meets a part o
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -138,6 +138,11 @@ class Objects:
                 self._filesystem.rm_file(self._path(name))
             except FileNotFoundError:
                 return
+
+    def clear(self) -> None:
+        """Take everything away that is here."""
+        with self._failures("remove", self._root), suppress(FileNotFoundError):
+            self._filesystem.rm(self._root, recursive=True)
 
     def on_disk(self, name: str) -> Path:
         """A path of this machine with the file's content: its own, or a copy in the cache that is fetched once."""
