@@ -76,7 +76,7 @@ def _counted(catalog: Catalog, attribute: str) -> sa.Select[Any]:
     """
     table = schema.predictions
     published = sa.func.count(sa.case((table.c.decision == PUBLISHED, 1))).label("published")
-    columns = (sa.literal(attribute).label("attribute"), sa.func.count().label("n"), published)
+    columns: list[Any] = [sa.literal(attribute).label("attribute"), sa.func.count().label("n"), published]
     return sa.select(*columns).where(table.c.attribute == attribute, of_champion(catalog))
 
 
