@@ -95,10 +95,11 @@ class Curator:
             self.write(kind="undone", batch_id=batch_id, ids=ids, status=status)
 
 
-def serve(folder: Path) -> tuple[subprocess.Popen[str], str]:
-    """A server process as anybody would start it, and its address."""
+def serve(folder: Path, *, workers: int = 1) -> tuple[subprocess.Popen[str], str]:
+    """A server as anybody would start it, and its address."""
     code = "import sys; from vitrine.cli.main import app; app()"
     command = [sys.executable, "-c", code, "serve", "--workspace", str(folder), "--port", "0", "--json"]
+    command += ["--workers", str(workers)]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
@@ -110,6 +111,12 @@ def serve(folder: Path) -> tuple[subprocess.Popen[str], str]:
         except ValueError:
             continue
     raise SystemExit(f"the server did not start, see {folder / 'server.log'}")
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End the server as Ctrl-C does."""
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=GRACE)
 
 
 def check(catalog: Any, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -150,6 +157,7 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--products", type=int, default=120_000)
     parser.add_argument("--curators", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--think", type=float, default=1.5, help="mean seconds of looking at a question")
     options = parser.parse_args()
@@ -164,7 +172,7 @@ def main() -> None:
         for name in names:
             add_person(catalog, name, None, role="curator")
         tokens = [issue_token(catalog, name, name="load", scope="curate", days=1) for name in names]
-        process, address = serve(folder)
+        process, address = serve(folder, workers=options.workers)
         until = time.time() + 60 * options.minutes
         began = now()
         children = []
@@ -175,12 +183,12 @@ def main() -> None:
                 os._exit(0)
             children.append(child)
         statuses = [os.waitpid(child, 0)[1] for child in children]
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=GRACE)
+        stop(process)
         lines = [json.loads(line) for name in names for line in (folder / f"{name}.jsonl").read_text().splitlines()]
         result = {
             "commit": commit, "database": url.partition(":")[0], "products": options.products,
-            "curators": options.curators, "minutes": options.minutes, "think_s": options.think, "began": began.isoformat(),
+            "curators": options.curators, "workers": options.workers,
+            "minutes": options.minutes, "think_s": options.think, "began": began.isoformat(),
             "curators that failed": sum(status != 0 for status in statuses),
             "books": check(catalog, lines), "latency": dict(latencies(lines)),
         }  # fmt: skip

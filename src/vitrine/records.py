@@ -548,13 +548,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check saw; `severity` is error, warning or note."""
+    """What a check saw; `severity` is error, warning or note, `attribute` the one it is about, where it is about one."""
 
     code: str
     severity: str
     product: str | None
     photo: str | None
     message: str
+    attribute: str | None = None
 
 
 _ARROW: dict[object, pa.DataType] = {

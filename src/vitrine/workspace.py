@@ -403,15 +403,17 @@ class Workspace:
         """What finds look-alikes (see `vitrine.lookalike`) by the champion of now; `refresh` fills it the first time."""
         space = self.space()
         settings = self.settings.lookalike
-        options = {}
+        shelf = Shelf(space, self.data / "lookalike")
+        options: dict[str, Any] = {"rows": shelf.rows}
         if settings.index == "pgvector":
             options = {"url": self.catalog.url, "table": space.id.replace("-", "_")}
+        elif settings.index == "ivf":
+            options["file"] = self.data / "lookalike" / f"lists-{space.id}.npz"
 
         def points_of(photos_of: Sequence[Sequence[str]]) -> NDArray[np.float32]:
             self.embed([photo_id for photos in photos_of for photo_id in photos])
             return space.points(space.describe(fuse(photos_of, self.embeddings)))
 
-        shelf = Shelf(space, self.data / "lookalike")
         index = indexes.make(settings.index, space.dim, **options)
         alarm = collapsed(self._some_vectors())
         return Finder(self.catalog, shelf, index, points_of, attribute=settings.attribute, alarm=alarm)

@@ -60,7 +60,7 @@ def test_ingest_counts_products_photos_and_what_was_put_aside(walked, drawn) -> 
 def test_check_names_what_was_planted(walked, drawn) -> None:
     report = walked[1]["check"]
     assert set(report) == {"findings", "counts"}
-    assert all(set(f) == {"code", "severity", "product", "photo", "message"} for f in report["findings"])
+    assert all(set(f) == {"code", "severity", "product", "photo", "message", "attribute"} for f in report["findings"])
     off = {row["sku"] for row in drawn[1].off_taxonomy.to_pylist()}
     assert off <= {f["product"] for f in report["findings"] if f["code"] == "off-taxonomy"}
 

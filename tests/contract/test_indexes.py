@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from vitrine.errors import InputError, MissingPart
 from vitrine.lookalike.index import INDEXES, Index, make
+from vitrine.lookalike.rows import Rows, map_points, write_points
 
 Make = Callable[[int], Index]
 DIM = 48
@@ -137,6 +139,47 @@ def test_an_index_in_the_database_is_there_again_when_it_is_opened_again(
     first = make("pgvector", 3, url=url, table="again")
     first.put(np.array([5]), np.ones((1, 3), np.float32))
     assert make("pgvector", 3, url=url, table="again").ids().tolist() == [5]
+
+
+@pytest.mark.parametrize("kind", ["exact", "ivf"])
+def test_an_index_over_the_rows_of_a_shelf_holds_no_copy_and_follows_them(kind: str, tmp_path: Path) -> None:
+    if kind == "ivf":
+        pytest.importorskip("faiss", reason="pip install 'vitrine[ann]'")
+    points = clustered(300)
+    write_points(tmp_path / "shelf.points", points[:200], {"space": "sp-1"})
+    mapped, about = map_points(tmp_path / "shelf.points", DIM)
+    assert about["rows"] == 200 and mapped.shape == (400, DIM) and (tmp_path / "shelf.points").stat().st_blocks > 0
+    rows = Rows(DIM, mapped)
+    index = make(kind, DIM, rows=rows)
+    index.put(np.arange(200), rows.array[:200])
+    assert index.search(points[7:8], 1)[0].tolist() == [[7]]
+    rows.array[7] = -points[7]
+    index.put(np.array([7]), rows.array[7:8])
+    assert index.search(-points[7:8], 1)[0].tolist() == [[7]]
+    rows.reserve(500)
+    rows.array[499] = points[250]
+    index.put(np.array([499]), rows.array[499:500])
+    assert index.search(points[250:251], 1)[0].tolist() == [[499]]
+    kept, _ = map_points(tmp_path / "shelf.points", DIM)
+    assert np.array_equal(kept[:200], points[:200]), "what one process changes is its own"
+
+
+def test_what_ivf_learnt_is_read_by_the_next_process_and_a_torn_file_is_learnt_again(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="pip install 'vitrine[ann]'")
+    points, file = clustered(12_000, 16), tmp_path / "lists.npz"
+    answers = []
+    for damage in (None, None, lambda data: data[: len(data) // 2], lambda data: data[:-400] + bytes(400)):
+        if damage is not None:
+            file.write_bytes(damage(file.read_bytes()))
+        before = file.read_bytes() if file.exists() else b""
+        index = make("ivf", 16, file=file)
+        index.put(np.arange(12_000), points)
+        answers.append(index.search(points[:20], 10)[0].tolist())
+        assert (file.read_bytes() == before) == (damage is None and bool(before)), "learnt only where it has to be"
+    assert all(answer == answers[0] for answer in answers)
+    smaller = make("ivf", 8, file=file)
+    smaller.put(np.arange(12_000), clustered(12_000, 8))
+    assert smaller.search(clustered(12_000, 8)[5:6], 1)[0].tolist() == [[5]], "lists of other points are not used"
 
 
 def test_an_index_that_cannot_be_had_says_what_to_do() -> None:

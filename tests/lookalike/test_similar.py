@@ -1,6 +1,5 @@
 """Look-alikes of products and photos on the drawn catalog: near, filtered, steered, without twins, and up to date."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from vitrine.demo.catalog import Planted
 from vitrine.errors import InputError, NotFound, UnreadablePhoto
 from vitrine.intake.ingest import blob_key
 from vitrine.lookalike.known import known_values
+from vitrine.lookalike.rows import map_points, write_points
 from vitrine.lookalike.search import Found
 from vitrine.lookalike.steer import Steering
 from vitrine.lookalike.wanted import Filters, Wanted
@@ -221,7 +221,7 @@ def test_what_comes_and_goes_counts_in_the_next_search(trained: Workspace) -> No
 def test_another_process_finds_the_same_from_the_file_and_a_torn_file_is_made_again(trained: Workspace) -> None:
     sku = first_sku(trained)
     expected = trained.similar(sku)
-    path = next((trained.data / "lookalike").glob("shelf-*.npz"))
+    path = next((trained.data / "lookalike").glob("shelf-*.points"))
     assert Workspace(trained.folder).similar(sku).products == expected.products
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", whole[:-2000] + bytes(2000), b"PK\x03\x04"):
@@ -233,12 +233,11 @@ def test_another_process_finds_the_same_from_the_file_and_a_torn_file_is_made_ag
 def test_a_file_of_another_space_is_not_used(trained: Workspace) -> None:
     sku = first_sku(trained)
     expected = trained.similar(sku)
-    path = next((trained.data / "lookalike").glob("shelf-*.npz"))
-    with np.load(path) as kept:
-        about = json.loads(kept["about"].tobytes()) | {"space": "sp-another"}
-        points, places = kept["points"], kept["places"]
-    with path.open("wb") as file:
-        np.savez(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), points=points[:, ::-1], places=places)
+    path = next((trained.data / "lookalike").glob("shelf-*.points"))
+    points, about = map_points(path, trained.space().dim)
+    other = path.with_suffix(".other")
+    write_points(other, points[: about["rows"], ::-1].copy(), {**about, "space": "sp-another"})
+    other.replace(path)
     assert Workspace(trained.folder).similar(sku).products == expected.products
 
 

@@ -178,6 +178,7 @@ def test_values_off_the_taxonomy_say_what_was_probably_meant(tmp_path: Path) -> 
     workspace = bring(tmp_path, rows, GOOD)
     seen = found(check(workspace), "off-taxonomy")
     assert len(seen) == 3, "one a product, however many rows repeat it"
+    assert {finding.attribute for finding in seen} == {"color"}
     assert "labels.csv row 2 and 1 more" in seen[0].message and "did you mean 'blue'?" in seen[0].message
 
 
@@ -187,7 +188,7 @@ def test_a_label_whose_value_left_the_taxonomy_is_off_the_taxonomy(tmp_path: Pat
     (workspace.folder / "taxonomy.toml").write_text(smaller, encoding="utf-8")
     seen = found(check(open(workspace.folder)), "off-taxonomy")
     assert [finding.product for finding in seen] == ["good0", "good1", "good2"]
-    assert "'red'" in seen[0].message
+    assert "'red'" in seen[0].message and seen[0].attribute == "color"
 
 
 def test_other_rows_put_aside_keep_their_own_code(tmp_path: Path) -> None:
@@ -260,6 +261,7 @@ def test_wrong_labels_are_found_with_the_value_they_look_like(mislabelled: Repor
     products = [finding.product for finding in seen]
     assert len(products) >= 3 and set(products) <= {f"p{i}" for i in WRONG_COLORS}
     looks = "red" if int(products[0][1:]) % 2 == 0 else "blue"
+    assert {finding.attribute for finding in seen} == {"color"}
     assert f"looks like '{looks}'" in seen[0].message and "is labelled color" in seen[0].message
     assert all(finding.photo == f"{finding.product[1:]}.jpg" for finding in seen if finding.product), "the file to open"
 
@@ -355,7 +357,9 @@ def test_json_has_findings_and_counts_and_nothing_else(hostile: Workspace, tmp_p
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert set(report) == {"findings", "counts"}
-    assert all(list(one) == ["code", "severity", "product", "photo", "message"] for one in report["findings"])
+    assert all(
+        list(one) == ["code", "severity", "product", "photo", "message", "attribute"] for one in report["findings"]
+    )
     assert {one["severity"] for one in report["findings"]} <= {"error", "warning", "note"}
     assert sum(report["counts"].values()) == len(report["findings"])
     assert (tmp_path / "here.html").exists() and report["counts"]["off-taxonomy"] == 2

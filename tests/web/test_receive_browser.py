@@ -171,6 +171,21 @@ def test_the_live_camera_takes_a_photo_over_tls(phone: Any) -> None:
     assert entered(phone)[0]["line_id"] == "L2"
 
 
+def test_the_live_camera_finds_look_alikes_over_tls(phone: Any) -> None:
+    phone.goto(phone.url.split("/receive")[0] + "/look-alikes")
+    phone.click("[data-live]")
+    phone.wait_for_function("() => document.querySelector('video').videoWidth > 0")
+    assert phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    result = axe.Axe().run(phone)
+    assert result.violations_count == 0, result.generate_report()
+    phone.click("[data-snap]")
+    phone.wait_for_selector(".preview", state="visible")
+    phone.wait_for_selector("#found .cards.alike li, #found .problem")
+    assert phone.locator("#found .cards.alike li").count() > 0
+    assert phone.evaluate("() => document.querySelector('video').hidden")
+    assert phone.evaluate("() => document.getElementById('photo').files[0].type") == "image/jpeg"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_clean_for_axe_and_fit_a_phone(phone: Any, photo: Path, scheme: str) -> None:
     phone.emulate_media(color_scheme=scheme)

@@ -74,4 +74,4 @@ def _finding(one: Check, seen: Seen, evidence: Evidence) -> Finding:
     photo = seen.photo
     if not photo and seen.product and seen.pictures:
         photo = evidence.files[seen.product, seen.pictures[0]]
-    return Finding(seen.code or one.code, one.severity, seen.product, photo, seen.message)
+    return Finding(seen.code or one.code, one.severity, seen.product, photo, seen.message, seen.attribute)

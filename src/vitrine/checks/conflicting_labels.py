@@ -24,6 +24,7 @@ def _within(evidence: Evidence, values: Values) -> Iterator[Seen]:
             if len(said) > 1:
                 yield Seen(
                     product=sku,
+                    attribute=attribute,
                     what=f"has {len(said)} values of {attribute}: {_quoted(said)}, so none is used",
                     remedy="keep the right one in the table and ingest again",
                     pictures=tuple(evidence.photos_of.get(sku, ())),
@@ -43,15 +44,17 @@ def _between(evidence: Evidence, values: Values) -> Iterator[Seen]:
         likeness = "nearly the same" if same.kind == "near" else "the same"
         yield Seen(
             product=b,
-            what=f"shows {likeness} picture as product '{a}', but their labels disagree: {', '.join(differences)}",
+            attribute=next(iter(differences)) if len(differences) == 1 else None,
+            what=f"shows {likeness} picture as product '{a}', but their labels disagree: {', '.join(differences.values())}",
             remedy="correct the labels, or the photo of one of them, and ingest again",
             pictures=same.pictures,
         )
 
 
-def _differences(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]]) -> list[str]:
+def _differences(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Attribute → what the two say of it, where they say different things."""
     shared = (name for name in b if name in a and set(a[name]).isdisjoint(b[name]))
-    return [f"{name} {_quoted(b[name])} against {_quoted(a[name])}" for name in shared]
+    return {name: f"{name} {_quoted(b[name])} against {_quoted(a[name])}" for name in shared}
 
 
 def _quoted(values: Sequence[str]) -> str:

@@ -33,13 +33,14 @@ _ABOUT_PHOTOS = frozenset({"unreadable", "missing", "forbidden", "bad-path", "no
 class PutAside:
     """A quarantined row; `place` names the table and the row as a person would.
 
-    Where the row is about a photo, `photo` is its file and `reason` does not repeat it.
+    Where the row is about a photo, `photo` is its file and `reason` does not repeat it; `attribute` is that of a cell.
     """
 
     place: str
     code: str
     sku: str | None
     photo: str | None
+    attribute: str | None
     value: str
     reason: str
 
@@ -237,7 +238,9 @@ def _put_aside(row: Mapping[str, Any]) -> PutAside:
     photo = value if row["code"] in _ABOUT_PHOTOS else None
     if photo:  # ingest writes it in front of the reason
         reason = reason.removeprefix(f"{photo}: ").removeprefix(f"photo '{photo}' ")
-    return PutAside(f"{_last(row['place'])} row {row['row']}", row["code"], row["sku"], photo, value, reason)
+    attribute = reason.partition(": ")[0] if row["code"] == "off-taxonomy" else None  # ingest writes it there
+    place = f"{_last(row['place'])} row {row['row']}"
+    return PutAside(place, row["code"], row["sku"], photo, attribute, value, reason)
 
 
 def _last(place: str) -> str:

@@ -33,6 +33,7 @@ def likely_wrong_label(evidence: Evidence) -> Iterator[Seen]:
         sku, known = product["sku"], values[name]
         yield Seen(
             product=sku,
+            attribute=name,
             what=f"is labelled {name} '{known[suspect.given]}' ({percent(suspect.probability)} probable) "
             f"but looks like '{known[suspect.suggested]}'",
             remedy="look at it and correct the label if it is wrong",

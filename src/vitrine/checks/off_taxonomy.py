@@ -22,6 +22,7 @@ def _cells(evidence: Evidence) -> Iterator[Seen]:
     for (sku, reason), (first, *others) in cells.items():
         yield Seen(
             product=sku,
+            attribute=first.attribute,
             place=f"{first.place} and {len(others)} more" if others else first.place,
             what=reason,
             remedy=_REMEDY,
@@ -38,6 +39,7 @@ def _earlier_labels(evidence: Evidence) -> Iterator[Seen]:
             meant = f"; did you mean '{suggestion}'?" if suggestion else ""
             yield Seen(
                 product=label["sku"],
+                attribute=attribute.name,
                 what=f"is labelled {attribute.name} '{value}', which taxonomy.toml no longer has{meant}",
                 remedy=_REMEDY,
                 pictures=tuple(evidence.photos_of.get(label["sku"], ())),

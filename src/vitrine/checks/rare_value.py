@@ -12,12 +12,15 @@ def rare_value(evidence: Evidence) -> Iterator[Seen]:
     for name, attribute in evidence.taxonomy.attributes.items():
         counts = evidence.counts[name]
         if not counts:
-            yield Seen(what=f"{name} has no label at all", remedy="fill its column in the table, or remove it")
+            yield Seen(
+                attribute=name, what=f"{name} has no label at all", remedy="fill its column in the table, or remove it"
+            )
             continue
         for value in attribute.values:
             if counts[value] < least:
                 products = "labelled product" if counts[value] == 1 else "labelled products"
                 yield Seen(
+                    attribute=name,
                     what=f"{name}: '{value}' has {counts[value]} {products} and needs {least} in the train part "
                     "([learn] min_rows)",
                     remedy="label more, or merge it with another value",

@@ -23,7 +23,8 @@ class Seen:
 
     `photo` is the file as the table names it, where the finding is about one photo. `what` goes on from that photo,
     else from the product: "is out of focus". Of a row or cell, which has a `place` and no photo, and where there is
-    no product, it stands by itself: "'cheap' is no price". `pictures` are the photo_ids to look at, the accused one
+    no product, it stands by itself: "'cheap' is no price". `attribute` is the one that it is about, where it is about one
+    attribute. `pictures` are the photo_ids to look at, the accused one
     first. `code` is empty but for rows in quarantine, which keep the code they were put aside with.
 
     >>> Seen(product="A1", photo="a.jpg", what="is out of focus", remedy="replace it").message
@@ -36,6 +37,7 @@ class Seen:
     remedy: str
     product: str | None = None
     photo: str | None = None
+    attribute: str | None = None
     place: str = ""
     pictures: tuple[str, ...] = ()
     code: str = ""

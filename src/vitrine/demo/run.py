@@ -167,10 +167,10 @@ def compare(workspace: "Workspace", planted: Planted, checked: Report) -> list[F
         seen = {names.get(f.photo, _file_name(f.photo)) for f in findings.get(kind, [])}
         found.append(_found(f"{kind} files", wanted, seen))
     labels = {(row["sku"], row["attribute"]) for row in planted.wrong_labels.to_pylist()}
-    suspected = {(f.product, _attribute_in(f.message, workspace)) for f in findings.get("likely-wrong-label", [])}
+    suspected = {(f.product, f.attribute) for f in findings.get("likely-wrong-label", [])}
     found.append(_found("wrong labels", labels, suspected))
     off = {(row["sku"], row["attribute"]) for row in planted.off_taxonomy.to_pylist()}
-    seen_off = {(f.product, _attribute_in(f.message, workspace)) for f in findings.get("off-taxonomy", [])}
+    seen_off = {(f.product, f.attribute) for f in findings.get("off-taxonomy", [])}
     found.append(_found("values off the taxonomy", off, seen_off))
     views = {row["photo"] for row in planted.wrong_views.to_pylist()}
     seen_views = {names.get(f.photo, _file_name(f.photo)) for f in findings.get("wrong-view", [])}
@@ -228,9 +228,3 @@ def _photo_names(workspace: "Workspace") -> dict[str, str]:
 
 def _file_name(path: str | None) -> str:
     return (path or "").rpartition("/")[2]
-
-
-def _attribute_in(message: str, workspace: "Workspace") -> str | None:
-    """The attribute that a finding's message names first."""
-    places = [(message.find(name), name) for name in workspace.taxonomy.attributes if name in message]
-    return min(places, default=(0, None), key=lambda place: (place[0], -len(place[1] or "")))[1]

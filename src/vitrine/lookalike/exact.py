@@ -3,6 +3,7 @@
 import numpy as np
 
 from vitrine.lookalike.index import Ids, Mask, Points, best, check_points
+from vitrine.lookalike.rows import Rows
 
 # Below this share of allowed points a copy of them is cheaper to scan than all.
 _FEW = 0.2
@@ -11,11 +12,15 @@ _QUERIES_AT_ONCE = 32
 
 
 class Exact:
-    """All points in one array that grows; a scan of 120,000 × 512 takes some tens of milliseconds."""
+    """All points in one array that grows; a scan of 120,000 × 512 takes some tens of milliseconds.
 
-    def __init__(self, dim: int) -> None:
+    With `rows` the array is the shelf's own, which has what is put already.
+    """
+
+    def __init__(self, dim: int, *, rows: Rows | None = None) -> None:
         self.dim = dim
-        self._points: Points = np.zeros((0, dim), np.float32)
+        self._rows = rows or Rows(dim)
+        self._shared = rows is not None
         self._there: Mask = np.zeros(0, np.bool_)
         self._end = 0
 
@@ -29,7 +34,8 @@ class Exact:
         if not len(ids):
             return
         self._grow(int(ids.max()) + 1)
-        self._points[ids] = points
+        if not self._shared:
+            self._rows.array[ids] = points
         self._there[ids] = True
 
     def remove(self, ids: Ids) -> None:
@@ -45,7 +51,7 @@ class Exact:
             usable[len(allowed) :] = False
         few = usable.sum() < _FEW * len(usable)
         rows = np.flatnonzero(usable) if few else np.arange(len(usable))
-        points = self._points[rows] if few else self._points[: self._end]
+        points = self._rows.array[rows] if few else self._rows.array[: len(usable)]
         parts = []
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             scores = queries[start : start + _QUERIES_AT_ONCE] @ points.T
@@ -58,26 +64,20 @@ class Exact:
 
     def points(self, ids: Ids) -> Points:
         """The points (n, dim) of ids that are there."""
-        return self._points[ids]
+        return self._rows.array[ids]
 
     def rescore(self, queries: Points, near: Ids, count: int) -> tuple[Ids, Points]:
         """The best `count` of the candidates `near` (q, c) of each query, by their exact inner products; -1 is none."""
-        products = np.einsum("qd,qcd->qc", queries, self._points[near])
+        products = np.einsum("qd,qcd->qc", queries, self._rows.array[near])
         there = (near >= 0) & self._there[near]
         places, scores = best(np.where(there, products, np.float32(-np.inf)).astype(np.float32), count)
         ids = np.where(places >= 0, np.take_along_axis(near, np.maximum(places, 0), axis=1), -1)
         return ids, scores
 
     def _grow(self, end: int) -> None:
-        """Room for ids below `end`; the array doubles, so that adding one by one costs little."""
-        if end > len(self._points):
-            self._widen(end)
+        self._rows.reserve(end)
+        if end > len(self._there):
+            there = np.zeros(max(end, len(self._rows.array)), np.bool_)
+            there[: len(self._there)] = self._there
+            self._there = there
         self._end = max(self._end, end)  # last: a search meanwhile sees no id without its room
-
-    def _widen(self, end: int) -> None:
-        room = max(end, min(2 * len(self._points), len(self._points) + 200_000))
-        points = np.zeros((room, self.dim), np.float32)
-        points[: len(self._points)] = self._points
-        there = np.zeros(room, np.bool_)
-        there[: len(self._there)] = self._there
-        self._points, self._there = points, there

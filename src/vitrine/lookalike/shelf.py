@@ -5,9 +5,7 @@ other photos since are put and taken before the next search. Rows are the produc
 process and every index means the same product by the same number.
 """
 
-import json
 import logging
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.lookalike.index import Ids, Mask, Points
+from vitrine.lookalike.rows import Rows, map_points, write_points
 from vitrine.lookalike.space import Described, Space, in_parts
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -50,8 +49,8 @@ class Shelf:
     def __init__(self, space: Space, folder: Path) -> None:
         """Open the shelf of a space in `folder`; empty where there is no file that can be used."""
         self.space = space
-        self._path = folder / f"shelf-{space.id}.npz"
-        self.points: Points = np.zeros((0, space.dim), np.float32)
+        self._path = folder / f"shelf-{space.id}.points"
+        self.rows = Rows(space.dim)
         self.there: Mask = np.zeros(0, np.bool_)
         self.place_of: dict[str, int] = {}
         self.skus: NDArray[np.object_] = np.zeros(0, object)
@@ -62,6 +61,11 @@ class Shelf:
 
     def __len__(self) -> int:
         return len(self.place_of)
+
+    @property
+    def points(self) -> Points:
+        """The points (room, dim) by place; only those that are `there` mean something."""
+        return self.rows.array
 
     def refresh(
         self, catalog: Catalog, points_of: PointsOf, *, on_progress: Progress = lambda done, total: None
@@ -121,55 +125,44 @@ class Shelf:
         return removed
 
     def _grow(self, end: int) -> None:
-        if end <= len(self.points):
-            return
-        room = max(end, len(self.points) + min(len(self.points), 100_000))
-        points, there, skus = (
-            np.zeros((room, self.space.dim), np.float32),
-            np.zeros(room, np.bool_),
-            np.empty(room, object),
-        )
-        points[: len(self.points)], there[: len(self.there)], skus[: len(self.skus)] = (
-            self.points,
-            self.there,
-            self.skus,
-        )
-        self.points, self.there, self.skus = points, there, skus
+        self.rows.reserve(end)
+        room = len(self.points)
+        if room > len(self.there):
+            there, skus = np.zeros(room, np.bool_), np.empty(room, object)
+            there[: len(self.there)], skus[: len(self.skus)] = self.there, self.skus
+            self.there, self.skus = there, skus
 
     def _write(self) -> None:
         skus = sorted(self.place_of)
         places = np.array([self.place_of[sku] for sku in skus], np.int64)
         photos = [self._photos[sku] for sku in skus]
-        with whole(self._path, hint=_AGAIN) as temporary, temporary.open("wb") as file:
-            points = self.points[places]
-            about = {"space": self.space.id, "crc32": zlib.crc32(points.tobytes()), "skus": skus, "photos": photos}
-            text = np.frombuffer(json.dumps(about).encode(), np.uint8)
-            np.savez(file, about=text, places=places, points=points)
+        end = int(places.max(initial=-1)) + 1
+        about = {"space": self.space.id, "places": places.tolist(), "skus": skus, "photos": photos}
+        with whole(self._path, hint=_AGAIN) as temporary:
+            write_points(temporary, self.points[:end], about)
         self._unwritten = 0
-        for old in self._path.parent.glob("shelf-*.npz"):
-            if old != self._path:
+        for old in self._path.parent.glob("shelf-*"):
+            if old != self._path and not old.name.startswith("."):
                 old.unlink(missing_ok=True)
 
     def _read(self) -> None:
         try:
-            with np.load(self._path, allow_pickle=False) as kept:
-                about = json.loads(kept["about"].tobytes())
-                places, points = kept["places"], kept["points"]
-            if about["space"] != self.space.id or points.shape != (len(about["skus"]), self.space.dim):
+            points, about = map_points(self._path, self.space.dim)
+            if about["space"] != self.space.id:
                 raise ValueError(f"it is of space {about['space']}, not {self.space.id}")
-            if zlib.crc32(points.tobytes()) != about["crc32"]:
-                raise ValueError("its points do not match their checksum")
-            self._grow(int(places.max(initial=-1)) + 1)
-            self.points[places], self.there[places] = points, True
-            for sku, place, photos in zip(about["skus"], places.tolist(), about["photos"], strict=True):
+            self.rows.array = points
+            self._grow(len(points))
+            for sku, place, photos in zip(about["skus"], about["places"], about["photos"], strict=True):
                 self.place_of[sku], self._photos[sku], self.skus[place] = place, photos, sku
+            self.there[about["places"]] = True
         except FileNotFoundError:
             return
         except Exception as error:  # whatever a torn file raises: the shelf is made again
             logger.warning("%s is made again: %s", self._path, error)
             self._path.unlink(missing_ok=True)
             self.place_of, self._photos = {}, {}
-            self.there[:] = False
+            self.rows.array = np.zeros((0, self.space.dim), np.float32)
+            self.there, self.skus = np.zeros(0, np.bool_), np.zeros(0, object)
 
 
 def _version(catalog: Catalog) -> tuple[Any, ...]:

@@ -38,6 +38,10 @@ _HEADERS = {
 }
 
 
+# for the pages that have the live camera
+LIVE_CAMERA = {"Permissions-Policy": "camera=(self), geolocation=(), microphone=()"}
+
+
 class Meters:
     """The Prometheus counters of one server; a registry of its own, so that two servers in one process stay apart."""
 

@@ -17,6 +17,7 @@ from vitrine.records import Photo
 from vitrine.stores import schema
 from vitrine.web.auth import Viewer
 from vitrine.web.finding import Finding
+from vitrine.web.guard import LIVE_CAMERA
 from vitrine.web.inputs import Key, Share, Word, blank
 from vitrine.web.queries.search import Card, first_photos, search
 from vitrine.web.queries.search import Filters as Listed
@@ -144,7 +145,7 @@ def _finder(request: Request) -> Finder:
 
 def _page(request: Request, finder: Finder, form: AskedOnPage, found: Found | None) -> Response:
     steered = [word.partition(":") for word in _said(form.steer)]
-    return render(
+    page = render(
         request,
         "look_alikes.html",
         form=form,
@@ -157,6 +158,8 @@ def _page(request: Request, finder: Finder, form: AskedOnPage, found: Found | No
         only=_by_attribute(form.only),
         brands=request.app.state.counted.brands(),
     )
+    page.headers.update(LIVE_CAMERA)
+    return page
 
 
 def _starts(request: Request) -> list[Card]:

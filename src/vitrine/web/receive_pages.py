@@ -9,21 +9,19 @@ from fastapi.responses import RedirectResponse, Response
 from vitrine.receive import log, receipts
 from vitrine.receive.accepted import kept
 from vitrine.web.auth import Curator, Viewer
+from vitrine.web.guard import LIVE_CAMERA
 from vitrine.web.inputs import Key
 from vitrine.web.receive_api import ReceiptsQuery, entries
 from vitrine.web.render import render
 
 router = APIRouter(include_in_schema=False)
 
-# the live camera is for this page alone
-_CAMERA = "camera=(self), geolocation=(), microphone=()"
-
 
 @router.get("/receive")
 def receive_page(request: Request, person: Curator) -> Response:
     """Find a line, take a photo, read the answer; the page's script does it all."""
     page = render(request, "receive.html")
-    page.headers["Permissions-Policy"] = _CAMERA
+    page.headers.update(LIVE_CAMERA)
     return page
 
 

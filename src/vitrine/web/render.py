@@ -88,6 +88,7 @@ def photo_url(photo_id: str, width: int) -> str:
 STATIC = {
     "report.css": "text/css",
     "desk.css": "text/css",
+    "camera.js": "text/javascript",
     "desk.js": "text/javascript",
     "curate.js": "text/javascript",
     "grid.js": "text/javascript",

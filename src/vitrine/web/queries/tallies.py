@@ -57,7 +57,8 @@ def tallies(catalog: Catalog, attributes: Iterable[str]) -> Tallies:
     # what people answered is looked up for what they touched, not for every question
     touched = asked.c.sku.in_(sa.select(schema.decisions.c.sku))
     with catalog.frozen():
-        rows = [row for name in attributes for row in rows_of(catalog, _counted(catalog, name))]
+        counted = sa.union_all(*(_counted(catalog, name) for name in attributes)).subquery()
+        rows = rows_of(catalog, sa.select(counted))
         settled = _tally(catalog, doubted.where(touched, answered(asked)))
         return Tallies(
             every={row["attribute"]: row["n"] for row in rows},
@@ -76,7 +77,7 @@ def _counted(catalog: Catalog, attribute: str) -> sa.Select[Any]:
     """
     table = schema.predictions
     published = sa.func.count(sa.case((table.c.decision == PUBLISHED, 1))).label("published")
-    columns = (sa.literal(attribute).label("attribute"), sa.func.count().label("n"), published)
+    columns: list[Any] = [sa.literal(attribute).label("attribute"), sa.func.count().label("n"), published]
     return sa.select(*columns).where(table.c.attribute == attribute, of_champion(catalog))
 
 

@@ -1,4 +1,5 @@
 // Look-alikes: a photo that is chosen, dropped, pasted or taken is sent at once, and again when the search is steered.
+import { Camera, canLook } from "./camera.js";
 import { say } from "./desk.js";
 
 const form = document.getElementById("look");
@@ -15,12 +16,16 @@ const swap = (page) => {
     found.replaceChildren(...fresh.childNodes);
   } else {
     // a failure has a page of its own: show what it says where the answer would be
-    const told = document.createElement("p");
-    told.className = "problem";
-    told.textContent = page.querySelector("main p bdi")?.textContent ?? form.dataset.failed;
-    found.replaceChildren(told);
+    tell(page.querySelector("main p bdi")?.textContent ?? form.dataset.failed);
   }
   say(found.firstElementChild?.textContent ?? "");
+};
+
+const tell = (problem) => {
+  const told = document.createElement("p");
+  told.className = "problem";
+  told.textContent = problem;
+  document.getElementById("found").replaceChildren(told);
 };
 
 const send = async () => {
@@ -44,10 +49,7 @@ const send = async () => {
     if (error.name === "AbortError") return;
     found.setAttribute("aria-busy", "false");
     say(form.dataset.failed);
-    const told = document.createElement("p");
-    told.className = "problem";
-    told.textContent = form.dataset.failed;
-    found.replaceChildren(told);
+    tell(form.dataset.failed);
   }
 };
 
@@ -72,6 +74,38 @@ const take = (file) => {
   show(file);
   send();
 };
+
+const live = form.querySelector("[data-live]");
+if (live && canLook) {
+  const looking = new Camera(form.querySelector("video"));
+  const snap = form.querySelector("[data-snap]");
+  const close = () => {
+    looking.stop();
+    snap.hidden = true;
+    drop.classList.remove("filming");
+  };
+  live.hidden = false;
+  live.addEventListener("click", async () => {
+    if (looking.on) return close();
+    try {
+      drop.classList.add("filming");
+      await looking.start();
+      snap.hidden = false;
+      snap.focus();
+    } catch (error) {
+      close();
+      const problem = form.dataset.noCamera.replace("{why}", error.message);
+      tell(problem);
+      say(problem);
+    }
+  });
+  snap.addEventListener("click", async () => {
+    const photo = await looking.shoot(document.createElement("canvas"));
+    close();
+    if (photo) take(new File([photo], "camera.jpg", { type: photo.type }));
+    live.focus();
+  });
+}
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -1,5 +1,6 @@
 // Goods receipt on a phone: find the line, take a photo, read the answer. What the network loses waits here and is sent
 // again under the same id, so that nothing is lost and nothing counts twice.
+import { Camera, canLook, drawn } from "./camera.js";
 import { ask, say } from "./desk.js";
 
 const root = document.getElementById("receive");
@@ -114,17 +115,10 @@ const shrink = async (file) => {
   try {
     const picture = await createImageBitmap(file);
     const scale = Math.min(1, 1600 / Math.max(picture.width, picture.height));
-    return await drawn(picture, picture.width * scale, picture.height * scale);
+    return await drawn(picture, picture.width * scale, picture.height * scale, at("taken"));
   } catch {
     return file; // what this browser cannot read, the server may
   }
-};
-const drawn = (picture, width, height) => {
-  const canvas = at("taken");
-  canvas.width = Math.round(width);
-  canvas.height = Math.round(height);
-  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
 };
 
 const take = async (photo) => {
@@ -272,31 +266,22 @@ for (const button of root.querySelectorAll("[data-action]")) {
 
 // the camera, where the connection is secure; elsewhere the phone's own camera app takes the photo
 
-let stream = null;
+const camera = new Camera(at("video"));
 const stopCamera = () => {
-  for (const track of stream?.getTracks() ?? []) track.stop();
-  stream = null;
-  at("video").hidden = true;
+  camera.stop();
   at("snap").hidden = true;
 };
 const startCamera = async () => {
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
-    at("video").srcObject = stream;
-    at("video").hidden = at("snap").hidden = false;
-    await at("video").play();
+    await camera.start();
+    at("snap").hidden = false;
   } catch (error) {
     stopCamera();
     tell(text("no_camera", { why: error.message }));
   }
 };
-const snap = async () => {
-  const video = at("video");
-  const photo = await drawn(video, video.videoWidth, video.videoHeight);
-  await take(photo);
-};
+const snap = async () => take(await camera.shoot(at("taken")));
 
-const canLook = window.isSecureContext && navigator.mediaDevices?.getUserMedia;
 at("live").hidden = !canLook;
 at("live").addEventListener("click", startCamera);
 at("snap").addEventListener("click", snap);
@@ -305,9 +290,9 @@ const scan = async () => {
   await startCamera();
   at("snap").hidden = true;
   const detector = new BarcodeDetector();
-  while (stream) {
+  while (camera.on) {
     const [code] = await detector.detect(at("video")).catch(() => []);
-    if (code && stream) {
+    if (code && camera.on) {
       stopCamera();
       at("find").value = code.rawValue;
       return find();
