@@ -16,6 +16,7 @@ from vitrine.market.home import Market
 from vitrine.market.jobs import run_rollback, task_of
 from vitrine.market.report.summary import read
 from vitrine.records import now
+from vitrine.tracking import CHAMPION
 from vitrine.web.work import Job
 from vitrine.web.worker import run
 from vitrine.workspace import Workspace
@@ -114,6 +115,11 @@ def test_only_an_admin_is_offered_to_go_back_and_only_from_the_champion_he_sees(
 
 def test_going_back_is_a_job_and_the_pages_follow(sold: Workspace, admin: Visitor) -> None:
     stages = []
+    market = Market.open(sold.folder)
+    for model_id in ("churn-1", "churn-2"):
+        folder = sold.data / "market" / "models" / model_id
+        run_id = market.tracker.log(f"train {model_id}", parameters={}, metrics={}, folder=folder)
+        market.tracker.register("market-churn", run_id, alias=CHAMPION, tags={"model_id": model_id})
 
     def watch(stage: str) -> Callable[[int, int], None]:
         stages.append(stage)
