@@ -89,6 +89,12 @@ def test_sellers_at_risk_are_filtered_and_paged_without_a_gap(sold: Workspace, v
     assert viewer.get("/market/at-risk", params={"task": "segments"}, headers=PAGE).status_code == 422
 
 
+def test_a_thinned_sample_says_so_on_every_page_with_figures(workspace: Workspace, viewer: Visitor) -> None:
+    draw_market(workspace, SELLERS, thinned="a median of 2 orders a seller")
+    for path in (*OF_REPORT, "/market/at-risk"):
+        assert "a median of 2 orders a seller" in viewer.get(path, headers=PAGE).text, path
+
+
 def test_the_csv_has_all_that_fit_and_no_formula(workspace: Workspace, viewer: Visitor) -> None:
     draw_market(workspace, ["=HYPERLINK(1)", "%", "plain"], champions=1)
     answer = viewer.get("/api/v1/market/at-risk/export")
