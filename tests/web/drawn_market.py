@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from vitrine.learn.promote import promote
@@ -37,7 +38,7 @@ WHY = [
 ]
 
 
-def draw_market(workspace: Workspace, sellers: Sequence[str], *, champions: int = 2) -> None:
+def draw_market(workspace: Workspace, sellers: Sequence[str], *, champions: int = 2, thinned: str = "") -> None:
     """Churn models, the last of `champions` the champion with a score for each of `sellers`; and a report."""
     models = [f"churn-{n}" for n in range(1, champions + 1)]
     for n, model_id in enumerate(models):
@@ -51,7 +52,7 @@ def draw_market(workspace: Workspace, sellers: Sequence[str], *, champions: int 
         )
         folder = workspace.data / "market" / "models" / model_id
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "scorecard.json").write_text(json.dumps({"profit": PROFIT}), encoding="utf-8")
+        (folder / "scorecard.json").write_text(json.dumps({"profit": PROFIT, "thinned": thinned}), encoding="utf-8")
     scores = [
         Score("churn", seller, AT, models[-1], seller, round(0.9 - place / len(sellers), 6), json.dumps(WHY), MOMENT)
         for place, seller in enumerate(sellers)
@@ -59,7 +60,7 @@ def draw_market(workspace: Workspace, sellers: Sequence[str], *, champions: int 
     workspace.catalog.add(schema.scores, scores)
     path = workspace.folder / "reports" / "market.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(to_json(SUMMARY), encoding="utf-8")
+    path.write_text(to_json(replace(SUMMARY, thinned=thinned)), encoding="utf-8")
 
 
 def _months() -> list[MonthAuc]:

@@ -16,6 +16,7 @@ from vitrine.market.home import Market
 from vitrine.market.jobs import run_rollback, task_of
 from vitrine.market.report.summary import read
 from vitrine.records import now
+from vitrine.tracking import CHAMPION
 from vitrine.web.work import Job
 from vitrine.web.worker import run
 from vitrine.workspace import Workspace
@@ -88,6 +89,12 @@ def test_sellers_at_risk_are_filtered_and_paged_without_a_gap(sold: Workspace, v
     assert viewer.get("/market/at-risk", params={"task": "segments"}, headers=PAGE).status_code == 422
 
 
+def test_a_thinned_sample_says_so_on_every_page_with_figures(workspace: Workspace, viewer: Visitor) -> None:
+    draw_market(workspace, SELLERS, thinned="a median of 2 orders a seller")
+    for path in (*OF_REPORT, "/market/at-risk"):
+        assert "a median of 2 orders a seller" in viewer.get(path, headers=PAGE).text, path
+
+
 def test_the_csv_has_all_that_fit_and_no_formula(workspace: Workspace, viewer: Visitor) -> None:
     draw_market(workspace, ["=HYPERLINK(1)", "%", "plain"], champions=1)
     answer = viewer.get("/api/v1/market/at-risk/export")
@@ -114,6 +121,11 @@ def test_only_an_admin_is_offered_to_go_back_and_only_from_the_champion_he_sees(
 
 def test_going_back_is_a_job_and_the_pages_follow(sold: Workspace, admin: Visitor) -> None:
     stages = []
+    market = Market.open(sold.folder)
+    for model_id in ("churn-1", "churn-2"):
+        folder = sold.data / "market" / "models" / model_id
+        run_id = market.tracker.log(f"train {model_id}", parameters={}, metrics={}, folder=folder)
+        market.tracker.register("market-churn", run_id, alias=CHAMPION, tags={"model_id": model_id})
 
     def watch(stage: str) -> Callable[[int, int], None]:
         stages.append(stage)

@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """A task's champion, the model that a rollback gives, and the newest one where it is not the champion; None: there is none."""
+    """A task's champion, the model that a rollback gives, and the newest one if it is not the champion; or None."""
 
     task: str
     model: str | None

@@ -46,8 +46,13 @@ class DuckDB:
     def _prepare_sellers(self) -> None:
         for name in SELLER_TABLES:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql(name)}")
-        for column, tables in _TEXTS.items():
-            self._number(column, tables)
+        kinds = {column: self._kind(column, tables[0]) for column, tables in _TEXTS.items()}
+        for table in dict.fromkeys(name for tables in _TEXTS.values() for name in tables):
+            numbered = [f"{c}::{kinds[c]} AS {c}" for c, tables in _TEXTS.items() if table in tables and kinds[c]]
+            if numbered:
+                self.connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * REPLACE ({', '.join(numbered)}) FROM {table}"
+                )
         for name in VIEWS:
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql(name)}")
         self._sellers_can_be_asked = True
@@ -60,13 +65,12 @@ class DuckDB:
                 table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
         return table
 
-    def _number(self, column: str, tables: Sequence[str]) -> None:
-        """Keep a text column as numbers with a sorted dictionary, which keeps the order of the texts."""
-        count = f"SELECT approx_count_distinct({column}) FROM {tables[0]}"
+    def _kind(self, column: str, table: str) -> str:
+        """A type that holds a text column as numbers with a sorted dictionary, which keeps the order; "" where too large."""
+        count = f"SELECT approx_count_distinct({column}) FROM {table}"
         if not 0 < self.connection.execute(count).fetchall()[0][0] < _LARGEST_DICTIONARY:
-            return
+            return ""
         kind = f"{column}_{uuid.uuid4().hex}"
-        values = f"SELECT DISTINCT {column} FROM {tables[0]} WHERE {column} IS NOT NULL ORDER BY {column}"
+        values = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {column}"
         self.connection.execute(f"CREATE TYPE {kind} AS ENUM ({values})")
-        for table in tables:
-            self.connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE {kind}")
+        return kind

@@ -103,8 +103,7 @@ def widen(long: pa.Table) -> pa.Table:
     for name in long.column_names:
         if name in (*KEY, "window_name"):
             continue
-        names = column_names(name)
-        for wide, window in zip(names, _windows(name), strict=True):
+        for wide, window in zip(column_names(name), _windows(name), strict=True):
             columns[wide] = parts[window].column(name).cast(pa.float64())
     return pa.table(columns).combine_chunks()
 

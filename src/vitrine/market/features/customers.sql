@@ -4,7 +4,9 @@ WITH windowed AS (
         k.reference_date,
         k.seller_id,
         w.window_name,
-        count(DISTINCT k.customer_unique_id) AS customers,
+        -- A customer counts with the first sale in the window: the one before it, if any, is older than the window.
+        count(k.customer_unique_id) FILTER (WHERE k.bought_before_days IS NULL OR k.bought_before_days > w.days)
+            AS customers,
         count(k.customer_unique_id) AS identified
     FROM sale_known AS k
     JOIN windows AS w ON k.age_days <= w.days

@@ -6,6 +6,7 @@ SELECT
     p.seller_id,
     p.payment_type,
     p.installments,
-    p.paid
+    p.paid,
+    p.first_of_order
 FROM reference_dates AS d
 JOIN payment AS p ON p.approved_at < d.reference_date AND p.purchased_at < d.reference_date

@@ -5,7 +5,7 @@ WITH windowed AS (
         k.seller_id,
         w.window_name,
         count(*) AS payments,
-        count(DISTINCT k.order_id) AS paid_orders,
+        count(*) FILTER (WHERE k.first_of_order) AS paid_orders,
         sum(k.paid) AS paid,
         count(*) FILTER (WHERE k.payment_type = 'boleto') AS boleto_count,
         coalesce(sum(k.paid) FILTER (WHERE k.payment_type = 'boleto'), 0) AS boleto_value,

@@ -7,6 +7,7 @@ SELECT
     r.seller_id,
     r.score,
     r.commented,
+    r.first_of_order,
     (epoch(r.answered_at) - epoch(r.asked_at)) / 3600e0 AS answer_hours
 FROM reference_dates AS d
 JOIN review AS r

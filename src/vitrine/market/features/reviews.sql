@@ -6,10 +6,12 @@ WITH windowed AS (
         w.window_name,
         count(*) AS reviews,
         avg(k.score) AS score_mean,
-        median(k.score) AS score_median,
         min(k.score) AS score_min,
         max(k.score) AS score_max,
+        count(*) FILTER (WHERE k.score <= 1) AS to_1,
         count(*) FILTER (WHERE k.score <= 2) AS low,
+        count(*) FILTER (WHERE k.score <= 3) AS to_3,
+        count(*) FILTER (WHERE k.score <= 4) AS to_4,
         sum(k.commented) AS commented,
         avg(k.answer_hours) AS answer_hours
     FROM review_known AS k
@@ -32,9 +34,10 @@ sold AS (
 ),
 
 reviewed AS (
-    SELECT k.reference_date, k.seller_id, w.window_name, count(DISTINCT k.order_id) AS orders
+    SELECT k.reference_date, k.seller_id, w.window_name, count(*) AS orders
     FROM review_known AS k
     JOIN windows AS w ON k.sale_age_days <= w.days
+    WHERE k.first_of_order
     GROUP BY k.reference_date, k.seller_id, w.window_name
 ),
 
@@ -50,7 +53,16 @@ SELECT
     f.window_name,
     coalesce(w.reviews, 0) AS reviews_count_window,
     w.score_mean AS reviews_score_mean_window,
-    w.score_median AS reviews_score_median_window,
+    -- The median of scores from 1 to 5 by counting: one more for each score that fewer than half reach up to, and half of
+    -- one where exactly half do.
+    CASE
+        WHEN w.reviews > 0
+            THEN 1e0
+                + CASE WHEN 2 * w.to_1 < w.reviews THEN 1e0 WHEN 2 * w.to_1 = w.reviews THEN 5e-1 ELSE 0e0 END
+                + CASE WHEN 2 * w.low < w.reviews THEN 1e0 WHEN 2 * w.low = w.reviews THEN 5e-1 ELSE 0e0 END
+                + CASE WHEN 2 * w.to_3 < w.reviews THEN 1e0 WHEN 2 * w.to_3 = w.reviews THEN 5e-1 ELSE 0e0 END
+                + CASE WHEN 2 * w.to_4 < w.reviews THEN 1e0 WHEN 2 * w.to_4 = w.reviews THEN 5e-1 ELSE 0e0 END
+    END AS reviews_score_median_window,
     w.score_min AS reviews_score_min_window,
     w.score_max AS reviews_score_max_window,
     w.low / w.reviews AS reviews_low_share_window,

@@ -53,7 +53,17 @@ SELECT
     -- The status has no time of its own. 60 days after the promise it is taken as known: 99.9 % of late parcels of the
     -- real rows had arrived 55 days after it.
     CAST(CAST(o.order_estimated_delivery_date AS DATE) + INTERVAL 60 DAY AS DATE) AS settled_on,
-    o.order_status IN ('canceled', 'unavailable') AS ended_cancelled
+    o.order_status IN ('canceled', 'unavailable') AS ended_cancelled,
+    -- Days and customers are counted by their first sale: far cheaper than count(DISTINCT) at every reference date. Both
+    -- look back only. All sales of a day become known together, at the midnight after it.
+    row_number() OVER (
+        PARTITION BY l.seller_id, CAST(o.order_purchase_timestamp AS DATE)
+        ORDER BY o.order_purchase_timestamp, l.order_id
+    ) = 1 AS first_of_day,
+    lag(o.order_purchase_timestamp) OVER (
+        PARTITION BY l.seller_id, c.customer_unique_id
+        ORDER BY o.order_purchase_timestamp, l.order_id
+    ) AS bought_before_at
 FROM lines AS l
 JOIN orders AS o ON o.order_id = l.order_id
 JOIN orders_total AS t ON t.order_id = l.order_id

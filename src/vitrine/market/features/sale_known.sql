@@ -8,6 +8,8 @@ SELECT
     s.seller_state,
     s.customer_unique_id,
     s.customer_state,
+    s.first_of_day,
+    date_diff('day', CAST(s.bought_before_at AS DATE), d.reference_date) AS bought_before_days,
     s.items,
     s.products,
     s.revenue,

@@ -5,7 +5,7 @@ WITH windowed AS (
         k.seller_id,
         w.window_name,
         count(*) AS orders,
-        count(DISTINCT CAST(k.purchased_at AS DATE)) AS active_days,
+        count(*) FILTER (WHERE k.first_of_day) AS active_days,
         min(k.age_days) AS youngest,
         max(k.age_days) AS oldest,
         sum(k.items) AS items,

@@ -32,10 +32,14 @@ _SIDE = 10
 
 @dataclass(frozen=True, slots=True)
 class RiskPage:
-    """Those at risk and, from the champion's scorecard, what contacting them earns; None before there is a champion."""
+    """Those at risk; from the champion's scorecard what contacting them earns, and why nothing of it is a result.
+
+    `profit` is None and `thinned` empty where there is no champion or its scorecard is not here.
+    """
 
     at_risk: AtRisk
-    profit: ProfitSummary | None
+    profit: ProfitSummary | None = None
+    thinned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +101,12 @@ def risk(
     """Those whom a task's champion scored highest, and from which probability a contact pays."""
     found = at_risk(catalog, task, seller=seller, at_least=at_least, after=after, limit=limit)
     if found.model is None:
-        return RiskPage(found, None)
+        return RiskPage(found)
     try:
-        return RiskPage(found, profit(scorecard(Market.open(folder), found.model)))
+        card = scorecard(Market.open(folder), found.model)
     except NotFound:  # its folder was not moved along with the catalog: the scores stand without it
-        return RiskPage(found, None)
+        return RiskPage(found)
+    return RiskPage(found, profit(card), card["thinned"])
 
 
 def routes(summary: MarketSummary) -> RoutesPage:
