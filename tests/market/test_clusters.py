@@ -6,7 +6,6 @@ import pytest
 
 from vitrine.errors import InputError
 from vitrine.market.clusters import Choice, choose, jaccard_stability, segment
-from vitrine.market.drift import drift
 
 
 def sellers(n: int = 600, seed: int = 0) -> tuple[pa.Table, np.ndarray]:
@@ -52,14 +51,3 @@ def test_k_is_chosen_among_the_sound() -> None:
 def test_too_little_to_cluster_says_so() -> None:
     with pytest.raises(InputError, match="50 rows and 3 aspects"):
         segment(sellers(30)[0])
-
-
-def test_drift_tells_a_move_from_chance() -> None:
-    random = np.random.default_rng(3)
-    same = [drift("x", random.normal(size=2_000), random.normal(size=300)) for _ in range(20)]
-    assert not any(one.moved for one in same)
-    assert sum(one.psi > one.chance for one in same) <= 4
-    moved = drift("x", random.normal(size=2_000), random.normal(1.0, 1, 300))
-    assert moved.moved and moved.ks > 0.3
-    gone = drift("x", random.normal(size=2_000), np.full(300, np.nan))
-    assert gone.moved and gone.missing_now == 1
