@@ -140,3 +140,7 @@ class Ivf:
                 np.savez(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), learnt=data)
         except StorageError as error:  # the next process learns again
             logger.warning("%s", error.message)
+            return
+        for old in self._file.parent.glob("lists-*.npz"):  # of spaces that are no more
+            if old != self._file:
+                old.unlink(missing_ok=True)

@@ -83,12 +83,14 @@ if (live && canLook) {
     looking.stop();
     snap.hidden = true;
     drop.classList.remove("filming");
+    live.setAttribute("aria-pressed", "false");
   };
   live.hidden = false;
   live.addEventListener("click", async () => {
     if (looking.on) return close();
     try {
       drop.classList.add("filming");
+      live.setAttribute("aria-pressed", "true");
       await looking.start();
       snap.hidden = false;
       snap.focus();
