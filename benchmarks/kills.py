@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,7 +165,7 @@ class Scene:
 
 
 def _rows(workspace: Workspace, table: sa.Table) -> list[str]:
-    chosen = [c for c in table.c if c.name not in CHANCE and not isinstance(c.type, sa.DateTime)]
+    chosen = [column for column in table.c if column.name not in CHANCE and not column.name.endswith("_at")]
     return sorted(str(list(row.values())) for row in workspace.catalog.read(sa.select(*chosen)).to_pylist())
 
 
@@ -256,8 +257,12 @@ def play(keep: Path, job: str, kills: int, random_moment: Callable[[float], floa
     while struck < kills:
         with Scene(begin(keep, job), job, keep) as scene:
             struck += strike(scene, kills - struck, lasts, status, random_moment)
-            differing = [name for name, rows in scene.left().items() if rows != expected.get(name)]
+            left = scene.left()
+        differing = [name for name in left.keys() | expected.keys() if left.get(name) != expected.get(name)]
         print(f"{job}: after {struck} kills " + (f"DIFFERENT in {differing}" if differing else "equal"), flush=True)
+        for name in differing:
+            found, wanted = (Counter(one.get(name, [])) for one in (left, expected))
+            print(f"  {name}: {[*(found - wanted)][:3]} instead of {[*(wanted - found)][:3]}", flush=True)
         equal = equal and not differing
     return equal
 

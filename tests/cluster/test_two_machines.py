@@ -68,7 +68,7 @@ def ip(command: str) -> None:
     subprocess.run(["ip", *command.split()], check=True, capture_output=True)
 
 
-def wait_until(true: Callable[[], object], seconds: float = 180.0) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen in time"

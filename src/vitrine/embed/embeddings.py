@@ -131,12 +131,7 @@ class Embeddings:
         with self._lock:
             if any(photo_id not in self._places for photo_id in photo_ids):
                 self._read_new_parts()
-            lost = self._without_place(photo_ids)
-            if lost:
-                raise NotFound(
-                    f"{len(lost)} photos have no vector of {self.embedder_id}, the first is {lost[0]}",
-                    hint=_AGAIN,
-                )
+            self._check_there(photo_ids)
             for _ in range(_MERGES_MET):
                 try:
                     return self._copies(photo_ids)
@@ -190,9 +185,7 @@ class Embeddings:
         return name
 
     def _copies(self, photo_ids: Sequence[str]) -> Vectors:
-        lost = self._without_place(photo_ids)
-        if lost:
-            raise NotFound(f"{len(lost)} photos have no vector any more, the first is {lost[0]}", hint=_AGAIN)
+        self._check_there(photo_ids)
         places = np.array([self._places[photo_id] for photo_id in photo_ids], np.intp).reshape(-1, 2)
         vectors = np.empty((len(photo_ids), self.dim), np.float32)
         for number in np.unique(places[:, 0]):
@@ -202,6 +195,13 @@ class Embeddings:
 
     def _without_place(self, photo_ids: Iterable[str]) -> list[str]:
         return [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id not in self._places]
+
+    def _check_there(self, photo_ids: Sequence[str]) -> None:
+        lost = self._without_place(photo_ids)
+        if lost:
+            raise NotFound(
+                f"{len(lost)} photos have no vector of {self.embedder_id}, the first is {lost[0]}", hint=_AGAIN
+            )
 
     def _check(self, photo_ids: Sequence[str], vectors: Vectors) -> None:
         if vectors.shape != (len(photo_ids), self.dim):
