@@ -93,7 +93,13 @@ TABLES = {
         schema.predictions, schema.answered, schema.arrivals, schema.deliveries, schema.claims,
     )
 }  # fmt: skip
-CHANCE = {"batch", "run_id", "attempts", "shipment"}  # what two uninterrupted runs differ in, besides moments
+CHANCE = {
+    "place",
+    "batch",
+    "run_id",
+    "attempts",
+    "shipment",
+}  # what two uninterrupted runs differ in, besides moments (a port is part of a place)
 
 
 @dataclass
