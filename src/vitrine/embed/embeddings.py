@@ -235,9 +235,8 @@ class Embeddings:
         with ThreadPoolExecutor(_FETCHES if self._files.remote else 1) as fetchers:
             found = list(zip(names, fetchers.map(self._ids, names), strict=True))
         read = [(name, photo_ids) for name, photo_ids in found if photo_ids is not None]
-        for name, photo_ids in sorted(
-            read, key=lambda one: len(one[1])
-        ):  # what was merged from others counts before them
+        # what was merged from others counts before them
+        for name, photo_ids in sorted(read, key=lambda one: len(one[1])):
             self._enter(name, photo_ids, verified=False)
         set_aside = {name for name, _ in self.quarantined}
         return any(photo_ids is None and name not in set_aside for name, photo_ids in found)
