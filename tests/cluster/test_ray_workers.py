@@ -107,6 +107,7 @@ def test_a_worker_needs_cores_that_the_cluster_has(
 
 
 def test_a_cluster_that_is_not_there_is_named(shared: Workspace, bucket: str) -> None:
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'vitrine[ray]'")
     environment = {**os.environ, "VITRINE_CLUSTER__ADDRESS": "127.0.0.1:1"}
     command = [*COMMAND, "classify", "--engine", "ray", "-w", str(shared.folder)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)

@@ -3,7 +3,7 @@
 import dataclasses
 import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -105,8 +105,15 @@ class Catalog:
             return
         with self._failures(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.detach()  # closed and not lent on after the block, so that the lock ends with it
-            lock = sa.func.pg_try_advisory_lock(_LOCKS, sa.func.hashtext(name))
-            yield bool(connection.scalar(sa.select(lock)))
+            key = (_LOCKS, sa.func.hashtext(name))
+            mine = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*key))))
+            try:
+                yield mine
+            finally:
+                # the end of the connection would do it too, but a moment after the next one asks
+                if mine:
+                    with suppress(sa.exc.DBAPIError):
+                        connection.scalar(sa.select(sa.func.pg_advisory_unlock(*key)))
 
     def read(self, query: sa.Select[Any] | sa.Table) -> pa.Table:
         """The answer to a query as an Arrow table whose columns have the types of the queried columns."""
