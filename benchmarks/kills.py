@@ -93,13 +93,8 @@ TABLES = {
         schema.predictions, schema.answered, schema.arrivals, schema.deliveries, schema.claims,
     )
 }  # fmt: skip
-CHANCE = {
-    "place",
-    "batch",
-    "run_id",
-    "attempts",
-    "shipment",
-}  # what two uninterrupted runs differ in, besides moments (a port is part of a place)
+# what two uninterrupted runs differ in, besides moments (a port is part of a place)
+CHANCE = {"place", "batch", "run_id", "attempts", "shipment"}
 
 
 @dataclass

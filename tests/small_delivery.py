@@ -12,6 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from small_desk import MOMENT, TAXONOMY_TEXT, add_products
+from vitrine.demo.day import MAPPING
 from vitrine.desk.decisions import Answer, decide
 from vitrine.learn.certify import certify
 from vitrine.records import AuditRound, Product
@@ -23,18 +24,6 @@ NAMES_AT_SAP = {"color": "COR", "heel": "SALTO"}
 WORDS_AT_SAP = {  # blue has none
     "color": {"red": "VERMELHO", "pink": "ROSA"}, "heel": {"none": "SEM SALTO", "block": "BLOCO"},
 }  # fmt: skip
-_SAP = """
-class = "CALCADOS"
-language = "pt"
-[material]
-upper = true
-[idoc]
-sender_port = "VITRINE"
-sender = "VITRINE"
-receiver_port = "SAPPRD"
-receiver = "PRDCLNT100"
-client = "100"
-"""
 
 
 @lru_cache
@@ -67,7 +56,7 @@ def make(folder: Path, settings: dict[str, dict[str, Any]] | None = None) -> Wor
 
 def map_to_sap(workspace: Workspace, *attributes: str) -> None:
     """Write sap.toml for files and service, with the characteristics of these attributes, or of all in `NAMES_AT_SAP`."""
-    lines = [_SAP]
+    lines = [MAPPING]
     for attribute in attributes or NAMES_AT_SAP:
         words = ", ".join(f'{value} = "{word}"' for value, word in WORDS_AT_SAP[attribute].items())
         name = NAMES_AT_SAP[attribute]

@@ -23,9 +23,9 @@ class Seen:
 
     `photo` is the file as the table names it, where the finding is about one photo. `what` goes on from that photo,
     else from the product: "is out of focus". Of a row or cell, which has a `place` and no photo, and where there is
-    no product, it stands by itself: "'cheap' is no price". `attribute` is the one that it is about, where it is about one
-    attribute. `pictures` are the photo_ids to look at, the accused one
-    first. `code` is empty but for rows in quarantine, which keep the code they were put aside with.
+    no product, it stands by itself: "'cheap' is no price". `attribute` is set where the finding is about one attribute.
+    `pictures` are the photo_ids to look at, the accused one first. `code` is empty but for rows in quarantine, which keep
+    the code they were put aside with.
 
     >>> Seen(product="A1", photo="a.jpg", what="is out of focus", remedy="replace it").message
     "photo 'a.jpg' of product 'A1' is out of focus; replace it"
