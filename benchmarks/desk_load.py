@@ -123,7 +123,7 @@ def check(catalog: Any, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """The books: what was acknowledged against what is in the journal."""
     told = {one for line in lines if line["kind"] in ("decided", "undone") for one in line["ids"]}
     sent = {line["batch_id"] for line in lines if line["kind"] == "decided"}
-    rows = catalog.read(schema.decisions).to_pylist()
+    rows = catalog.rows(schema.decisions)
     kept = Counter(row["decision_id"] for row in rows)
     versions = Counter((row["sku"], row["attribute"], row["version"]) for row in rows)
     strange = [row for row in rows if row["batch_id"].removeprefix("undo.") not in sent]

@@ -243,7 +243,7 @@ def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
     dataset = dataset_of(workspace, "split-0")
     recipe = arguments.recipe
     prepared = prepare(workspace, dataset, str(arguments.data / START), recipe)
-    table = workspace.catalog.read(schema.product_photos).to_pylist()
+    table = workspace.catalog.rows(schema.product_photos)
     source = {row["photo_id"]: Path(arguments.data) / arguments.set / "photos" / row["source"] for row in table}
     paths = [source[photo_id] for photo_id in prepared.rows.photo_ids]
     of = len(open_start(prepared.start).backbone.depths())

@@ -167,7 +167,7 @@ class Scene:
 
 def _rows(workspace: Workspace, table: sa.Table) -> list[str]:
     chosen = [column for column in table.c if column.name not in CHANCE and not column.name.endswith("_at")]
-    return sorted(str(list(row.values())) for row in workspace.catalog.read(sa.select(*chosen)).to_pylist())
+    return sorted(str(list(row.values())) for row in workspace.catalog.rows(sa.select(*chosen)))
 
 
 def _lake(folder: Path) -> list[str]:

@@ -37,7 +37,7 @@ def enlarge(workspace: Workspace, products: int) -> None:
     """Copies of products that have a photo, with photos and vectors of their own, until there are `products`."""
     catalog = workspace.catalog
     rows = {row["sku"]: row for row in workspace.products().to_pylist()}
-    photos = {row["photo_id"]: row for row in catalog.read(schema.photos).to_pylist()}
+    photos = {row["photo_id"]: row for row in catalog.rows(schema.photos)}
     photos_of = photos_to_fuse(catalog.read(schema.product_photos))
     pattern = [(sku, shown[0]) for sku, shown in photos_of.items()]
     workspace.embed([photo_id for _, photo_id in pattern])

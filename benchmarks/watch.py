@@ -65,7 +65,7 @@ def add_history(workspace: Workspace, products: int) -> None:
     if have >= products:
         return
     random, moment = np.random.default_rng(0), now()
-    like = workspace.catalog.read(sa.select(schema.photos).limit(1)).to_pylist()[0]
+    like = workspace.catalog.rows(sa.select(schema.photos).limit(1))[0]
     links = workspace.catalog.read(sa.select(schema.product_photos)).column("photo_id").unique().to_pylist()
     vectors = workspace.embed(links).take(links)
     for start in range(have, products, 4_096):

@@ -66,7 +66,7 @@ def map_to_sap(workspace: Workspace, *attributes: str) -> None:
 
 def ledger(workspace: Workspace) -> dict[tuple[str, str], tuple[str, str]]:
     """(material, characteristic) → the word that SAP was given, and how that stands."""
-    rows = workspace.catalog.read(schema.deliveries).to_pylist()
+    rows = workspace.catalog.rows(schema.deliveries)
     return {(row["material"], row["characteristic"]): (row["word"], row["state"]) for row in rows}
 
 

@@ -31,7 +31,7 @@ def answers(workspace: Workspace) -> list[tuple[object, ...]]:
     table = schema.predictions
     columns = [table.c[name] for name in ("sku", "attribute", "value", "confidence", "decision")]
     query = sa.select(*columns).where(table.c.sku.startswith("NEW-")).order_by(table.c.sku, table.c.attribute)
-    return [tuple(row.values()) for row in workspace.catalog.read(query).to_pylist()]
+    return [tuple(row.values()) for row in workspace.catalog.rows(query)]
 
 
 def watch_of(workspace: Workspace, place: str, *targets: str) -> Watch:

@@ -172,7 +172,7 @@ class Workspace:
         if not self.catalog.count(sa.select(table.c.photo_id).where(~table.c.compared, shows)):
             return 0
         columns = sa.select(table.c.photo_id, table.c.fingerprint, table.c.compared).where(shows)
-        photos = self.catalog.read(columns.order_by(table.c.photo_id)).to_pylist()
+        photos = self.catalog.rows(columns.order_by(table.c.photo_id))
         new = [photo for photo in photos if not photo["compared"]]
         index = Index()
         _add(index, [photo for photo in photos if photo["compared"]])
@@ -268,7 +268,7 @@ class Workspace:
     def model_record(self, model_id: str) -> ModelRecord:
         """What the catalog says about a model; NotFound when it was never entered."""
         table = schema.models
-        rows = self.catalog.read(sa.select(table).where(table.c.model_id == model_id)).to_pylist()
+        rows = self.catalog.rows(sa.select(table).where(table.c.model_id == model_id))
         if not rows:
             raise NotFound(f"there is no model {model_id}", hint="vitrine models lists those there are")
         return ModelRecord(**rows[0])

@@ -46,7 +46,7 @@ def watch_of(workspace: Workspace, place: str | Path, patterns: Sequence[str] = 
 
 
 def states(workspace: Workspace) -> dict[str, str]:
-    rows = workspace.catalog.read(schema.arrivals).to_pylist()
+    rows = workspace.catalog.rows(schema.arrivals)
     return {row["path"]: row["state"] for row in rows}
 
 

@@ -70,7 +70,7 @@ def test_what_arrives_is_answered_as_a_full_run_would_and_asked_at_the_desk(
     found = answers(trained, skus)
     assert len(found) == 3 * ATTRIBUTES
     uncertain = {(sku, attribute) for sku, attribute, _, _, decision in found if decision == "to_review"}
-    asked = trained.catalog.read(sa.select(schema.queue).where(schema.queue.c.sku.in_(skus))).to_pylist()
+    asked = trained.catalog.rows(sa.select(schema.queue).where(schema.queue.c.sku.in_(skus)))
     assert uncertain <= {(row["sku"], row["attribute"]) for row in asked}
     whole = Workspace(Path(shutil.copytree(trained.folder, tmp_path / "whole")))
     with whole.catalog.transaction() as connection:
@@ -97,7 +97,7 @@ def test_the_same_content_again_changes_nothing_and_a_changed_file_is_answered_a
     drop(place, "NEW-2.jpg", arriving[2])
     assert take_in(trained, place) == 1
     links = schema.product_photos
-    shown = trained.catalog.read(sa.select(links).where(links.c.sku == "NEW-2")).to_pylist()
+    shown = trained.catalog.rows(sa.select(links).where(links.c.sku == "NEW-2"))
     assert len(shown) == 1, "the file shows another photo now, the one before counts no more"
     drop(place, "NEW-3.jpg", arriving[2])
     assert take_in(trained, place) == 1
@@ -140,7 +140,7 @@ def test_what_cannot_be_used_is_set_aside_once_with_its_reason_and_mended_by_a_n
     assert take_in(trained, place) == 0
     assert states(trained) == dict.fromkeys(("NEW-1.jpg", "NEW-2.jpg", too_long), QUARANTINED)
     table = schema.quarantine
-    aside = trained.catalog.read(sa.select(table).where(table.c.place == str(place))).to_pylist()
+    aside = trained.catalog.rows(sa.select(table).where(table.c.place == str(place)))
     assert {row["value"] for row in aside} == {"NEW-1.jpg", "NEW-2.jpg", too_long}
     assert "longer than 200" in next(row["reason"] for row in aside if row["value"] == too_long)
     attempts = trained.catalog.read(schema.arrivals).column("attempts").to_pylist()
@@ -249,7 +249,7 @@ def test_a_table_may_name_the_photos_and_one_without_a_row_waits(
     try:
         assert watch_once(watch, Event(), silent).answered == 1
         assert states(trained) == {"a/1.jpg": ANSWERED, "a/3.jpg": WAITING}
-        labels = trained.catalog.read(sa.select(schema.labels).where(schema.labels.c.sku == "NEW-1")).to_pylist()
+        labels = trained.catalog.rows(sa.select(schema.labels).where(schema.labels.c.sku == "NEW-1"))
         assert [(row["attribute"], row["value"]) for row in labels] == [("color", "red")]
         table.write_text(table.read_text(encoding="utf-8") + "NEW-3,a/3.jpg,Tamanco,\n", encoding="utf-8")
         assert watch_once(watch, Event(), silent).answered == 1
@@ -281,7 +281,7 @@ def test_what_looks_at_everything_is_done_when_nothing_waits(
     finally:
         watch.close()
     assert trained.catalog.count(schema.answered) == len(with_photos(trained)), "the history was answered too"
-    compared = trained.catalog.read(sa.select(schema.photos.c.compared, schema.photos.c.contrast)).to_pylist()
+    compared = trained.catalog.rows(sa.select(schema.photos.c.compared, schema.photos.c.contrast))
     assert all(row["compared"] for row in compared if row["contrast"] >= LEAST_CONTRAST)
 
 

@@ -1,14 +1,17 @@
 """`vitrine serve` and `vitrine users`: who may come in, as a real process would find out."""
 
+import http.client
 import json
 import re
 import shutil
 import ssl
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -22,6 +25,18 @@ def folder(trained_folder: Path, tmp_path: Path) -> Path:
 
 def vitrine(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*COMMAND, *arguments, "-w", str(folder)], capture_output=True, text=True, timeout=120)
+
+
+def times_on_one_connection(link: str) -> list[float]:
+    """Seconds of ten small requests."""
+    connection = http.client.HTTPConnection(urlsplit(link).netloc, timeout=60)
+    times = []
+    for _ in range(10):
+        begun = time.perf_counter()
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        times.append(time.perf_counter() - begun)
+    return times
 
 
 def test_the_link_of_a_real_server_opens_the_desk_and_ctrl_c_closes_it(folder: Path) -> None:
@@ -42,6 +57,7 @@ def test_the_link_of_a_real_server_opens_the_desk_and_ctrl_c_closes_it(folder: P
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(link, timeout=60)
     assert refused.value.code == 403
+    assert min(times_on_one_connection(link)) < 0.03, "no answer waits for the reader's ACK"
     process.send_signal(2)
     _, logged = process.communicate(timeout=60)
     assert process.returncode in (0, 130)

@@ -112,7 +112,7 @@ def test_two_processes_are_one_desk(server: Server) -> None:
 
     catalog, folder = server.workspace.catalog, server.workspace.folder
     other = Workspace(folder)
-    record = catalog.read(schema.models).to_pylist()[0]
+    record = catalog.rows(schema.models)[0]
     second = {**record, "model_id": "md-second"}
     shutil.copytree(folder / ".vitrine/models" / record["model_id"], folder / ".vitrine/models/md-second")
     catalog.add(schema.models, [second])

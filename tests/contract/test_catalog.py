@@ -35,7 +35,7 @@ def test_the_migrations_build_exactly_the_schema(catalog: Catalog) -> None:
 
 def test_what_is_read_is_what_was_written(catalog: Catalog) -> None:
     catalog.add(schema.products, [product("é-1/👠")])
-    row = catalog.read(schema.products).to_pylist()[0]
+    row = catalog.rows(schema.products)[0]
     assert (row["sku"], row["name"], row["price"], row["added_at"]) == ("é-1/👠", "Sapatilha açaí 👠", 89.9, MOMENT)
 
 
@@ -44,7 +44,7 @@ def test_add_leaves_what_is_there_and_put_replaces_it_but_for_when_it_came(catal
     later = MOMENT.replace(year=2027)
     assert catalog.add(schema.products, [product("a", "other", later), product("c")]) == 1
     catalog.put(schema.products, [product("b", "other", later)])
-    rows = {row["sku"]: (row["name"], row["added_at"]) for row in catalog.read(schema.products).to_pylist()}
+    rows = {row["sku"]: (row["name"], row["added_at"]) for row in catalog.rows(schema.products)}
     assert rows == {"a": ("Sapatilha açaí 👠", MOMENT), "b": ("other", MOMENT), "c": ("Sapatilha açaí 👠", MOMENT)}
 
 

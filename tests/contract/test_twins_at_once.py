@@ -28,7 +28,7 @@ def photo(name: str, seed: int) -> Photo:
 
 
 def pairs(workspace: Workspace) -> set[tuple[str, str]]:
-    rows = workspace.catalog.read(schema.twins).to_pylist()
+    rows = workspace.catalog.rows(schema.twins)
     return {(row["photo_a"], row["photo_b"]) for row in rows}
 
 

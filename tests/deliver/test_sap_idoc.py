@@ -48,7 +48,7 @@ def test_each_material_has_a_valid_document(workspace: Workspace) -> None:
     found = {material: words for material, words, _ in documents(workspace)}
     assert len(found) == 12 and report.sent == 13
     assert found["P00"] == {"COR": "VERMELHO"} and found["P01"] == {"COR": "VERMELHO", "SALTO": "BLOCO"}
-    row = workspace.catalog.read(sa.select(schema.deliveries).where(schema.deliveries.c.material == "P00")).to_pylist()
+    row = workspace.catalog.rows(sa.select(schema.deliveries).where(schema.deliveries.c.material == "P00"))
     assert row[0]["certificate"].startswith("publish 61 % of `color`") and row[0]["head_id"] == "hd-color"
 
 

@@ -37,12 +37,12 @@ def catalog(catalog_url: str) -> Iterator[Catalog]:
 
 
 def drawn(catalog: Catalog) -> list[str]:
-    return sorted(row["sku"] for row in catalog.read(schema.audits).to_pylist())
+    return sorted(row["sku"] for row in catalog.rows(schema.audits))
 
 
 def asked(catalog: Catalog, reason: str) -> dict[str, bool]:
     """The open questions about color with this reason: sku → blind."""
-    rows = catalog.read(schema.queue).to_pylist()
+    rows = catalog.rows(schema.queue)
     open_ = (row for row in rows if row["turn"] is not None and row["attribute"] == "color")
     return {row["sku"]: row["blind"] for row in open_ if row["reason"] == reason}
 
@@ -68,7 +68,7 @@ def color(catalog: Catalog) -> audit.AttributeAudit:
 
 def test_what_is_published_is_drawn_at_the_budget_and_asked_blind(catalog: Catalog) -> None:
     n = draw.draw(catalog, AuditSettings(first=80, weekly=20), moment=MOMENT)
-    cohorts = catalog.read(schema.audit_cohorts).to_pylist()
+    cohorts = catalog.rows(schema.audit_cohorts)
     assert [one["probability"] for one in cohorts] == [pytest.approx(80 / 240)]
     assert n == len(drawn(catalog)) and 50 < n < 110
     fill(catalog, TAXONOMY)
@@ -85,7 +85,7 @@ def test_the_coin_of_an_answer_never_falls_again(catalog: Catalog) -> None:
     first = set(drawn(catalog))
     assert draw.draw(catalog, settings, moment=MOMENT) in range(30)  # only what the coins left of the budget
     draw.draw(catalog, settings, moment=MOMENT + 2 * WEEK)
-    probability = catalog.read(schema.audit_cohorts).to_pylist()[0]["probability"]
+    probability = catalog.rows(schema.audit_cohorts)[0]["probability"]
     below = {sku for sku in SKUS if journal.number("salt|hd-color", sku, "color") < probability}
     assert first < set(drawn(catalog)) == below and probability == pytest.approx(160 / 240, abs=0.15)
 
@@ -99,7 +99,7 @@ def test_what_is_new_is_audited_first_at_a_probability_of_its_own(catalog: Catal
     before = len(drawn(catalog))
     draw.draw(catalog, settings, moment=MOMENT + WEEK)
     assert len(drawn(catalog)) == before
-    old, new = (one["probability"] for one in catalog.read(schema.audit_cohorts).to_pylist())
+    old, new = (one["probability"] for one in catalog.rows(schema.audit_cohorts))
     assert (old, new) == (pytest.approx(24 / 240), pytest.approx(20 / 30))
     assert {sku for sku in drawn(catalog) if sku.startswith("n")}
 
@@ -172,11 +172,11 @@ def test_a_broken_promise_sends_the_attribute_to_people_and_says_what_to_recall(
     listed = audit.recalls(catalog, "color")
     assert listed.num_rows == now.recalled and set(listed.column("value").to_pylist()) == {"red"}
     stands = audit.decision_now(audit.stopped(catalog))
-    rows = catalog.read(sa.select(schema.predictions.c.attribute, stands)).to_pylist()
+    rows = catalog.rows(sa.select(schema.predictions.c.attribute, stands))
     assert {(row["attribute"], row["decision"]) for row in rows} == {("color", TO_REVIEW), ("heel", PUBLISHED)}
     assert draw.draw(catalog, AuditSettings(first=5_000, weekly=0), moment=MOMENT + WEEK) == 0
     fill(catalog, TAXONOMY)
-    doubts = [row for row in catalog.read(schema.queue).to_pylist() if row["attribute"] == "color"]
+    doubts = [row for row in catalog.rows(schema.queue) if row["attribute"] == "color"]
     assert len([row for row in doubts if row["turn"] is not None]) >= 240 - len(actions)
 
 
@@ -193,12 +193,12 @@ def test_people_are_asked_at_once_when_a_head_stops(catalog: Catalog) -> None:
 def test_a_stop_that_hung_on_a_mistake_is_lifted_with_it(catalog: Catalog) -> None:
     draw.draw(catalog, AuditSettings(first=200, weekly=0), moment=MOMENT)
     fill(catalog, TAXONOMY)
-    before = sorted((r["sku"], r["reason"]) for r in catalog.read(schema.queue).to_pylist() if r["turn"] is not None)
+    before = sorted((r["sku"], r["reason"]) for r in catalog.rows(schema.queue) if r["turn"] is not None)
     actions = wrong_until_stop(catalog)
     for action in reversed(actions):
         decisions.undo(catalog, action, author="ana")
     assert audit.stopped(catalog) == [] and audit.recalls(catalog, "color").num_rows == 0
-    after = sorted((r["sku"], r["reason"]) for r in catalog.read(schema.queue).to_pylist() if r["turn"] is not None)
+    after = sorted((r["sku"], r["reason"]) for r in catalog.rows(schema.queue) if r["turn"] is not None)
     assert after == before and color(catalog).audits == 0
 
 
@@ -248,7 +248,7 @@ def test_the_estimate_weighs_an_audit_by_what_it_stands_for(catalog: Catalog) ->
     add_products(catalog, [f"n{i:02d}" for i in range(10)], decision=PUBLISHED)
     _came(catalog, "n", MOMENT + WEEK / 2)
     draw.draw(catalog, AuditSettings(first=130, weekly=100), moment=MOMENT + WEEK)
-    p_old, p_new = (row["probability"] for row in catalog.read(sa.select(table).order_by(table.c.number)).to_pylist())
+    p_old, p_new = (row["probability"] for row in catalog.rows(sa.select(table).order_by(table.c.number)))
     assert p_new == 1
     olds = [sku for sku in drawn(catalog) if sku.startswith("p")][:40]
     answers = [Answer(sku, "color", value="red", version=0) for sku in olds]
@@ -267,13 +267,13 @@ def publishing(trained: Workspace) -> Workspace:
 def test_a_new_certificate_starts_again_with_less_risk_and_a_rollback_goes_on(publishing: Workspace) -> None:
     catalog, model = publishing.catalog, publishing.model()
     assert draw.begin(catalog, model) == len(model.attributes)
-    rounds = catalog.read(schema.audit_rounds).to_pylist()
+    rounds = catalog.rows(schema.audit_rounds)
     assert {(row["number"], round(row["risk"], 6), round(row["allowed"], 6)) for row in rounds} == {(1, 0.030396, 0.03)}
     later = replace(model, dataset_id="ds-later")
     catalog.add(schema.models, [ModelRecord(later.model_id, "ds-later", "em", "tx", MOMENT)])
     assert draw.begin(catalog, later) == len(model.attributes)
     assert draw.begin(catalog, model) == 0
-    rounds = catalog.read(sa.select(schema.audit_rounds).where(schema.audit_rounds.c.number == 2)).to_pylist()
+    rounds = catalog.rows(sa.select(schema.audit_rounds).where(schema.audit_rounds.c.number == 2))
     assert {(row["model_id"], round(row["risk"], 6)) for row in rounds} == {(later.model_id, 0.007599)}
 
 

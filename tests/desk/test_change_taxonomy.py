@@ -66,7 +66,7 @@ class Shop:
         return {row["sku"]: row["value"] for row in rows if row["attribute"] == attribute}
 
     def asked(self, reason: str) -> list[str]:
-        rows = self.catalog.read(schema.queue).to_pylist()
+        rows = self.catalog.rows(schema.queue)
         return sorted(row["sku"] for row in rows if row["reason"] == reason and row["turn"] is not None)
 
 
@@ -96,12 +96,12 @@ def test_a_renamed_value_is_told_everywhere_and_nobody_is_asked(shop: Shop) -> N
     assert (made.labels, made.decisions, made.asked, made.learn_again) == (2, 1, 0, ["color"])
     assert shop.labels() == {sku: "crimson" if value == "red" else value for sku, value in BEFORE.items()}
     assert shop.catalog.read(schema.queue).num_rows == before
-    assert {row["value"] for row in shop.catalog.read(schema.decisions).to_pylist()} == {"red", "pink"}
+    assert {row["value"] for row in shop.catalog.rows(schema.decisions)} == {"red", "pink"}
     color = shop.taxonomy.attributes["color"]
     assert color.values == ("crimson", "blue", "pink") and color.read("red") == color.read("vermelho") == "crimson"
     assert shop.taxonomy.exclusions[0].first_values == ("crimson", "pink")
     assert "# ours since 2019" in shop.path.read_text() and "# of the summer" in shop.path.read_text()
-    said = {row["value"] for row in shop.catalog.read(schema.predictions).to_pylist() if row["attribute"] == "color"}
+    said = {row["value"] for row in shop.catalog.rows(schema.predictions) if row["attribute"] == "color"}
     assert said == {"crimson"}
 
 
@@ -128,7 +128,7 @@ def test_a_split_asks_about_what_had_the_value_and_nothing_else_and_hides_what_t
 def test_a_question_of_a_split_outlives_a_new_queue(shop: Shop) -> None:
     shop.change(SPLIT, "color", ("red",), ("wine", "coral"))
     fill(shop.catalog, shop.taxonomy)
-    open_ = [row for row in shop.catalog.read(schema.queue).to_pylist() if row["turn"] is not None]
+    open_ = [row for row in shop.catalog.rows(schema.queue) if row["turn"] is not None]
     assert {"p01", "p06"} <= {row["sku"] for row in open_ if row["attribute"] == "color"}
 
 
@@ -185,11 +185,11 @@ def test_a_change_taken_back_leaves_what_there_was(shop: Shop, wish: tuple[objec
 
 def test_a_dry_run_says_all_and_changes_nothing(shop: Shop) -> None:
     tables = (schema.queue, schema.predictions, schema.retold, schema.taxonomy_changes)
-    before = [sorted(map(str, shop.catalog.read(table).to_pylist())) for table in tables]
+    before = [sorted(map(str, shop.catalog.rows(table))) for table in tables]
     tried = shop.change(SPLIT, "color", ("red",), ("wine", "coral"), dry_run=True)
     assert (tried.applied, tried.labels, tried.decisions, tried.asked) == (False, 2, 1, 2)
     assert "+wine = {}" in change_taxonomy.difference(tried, shop.path)
-    assert [sorted(map(str, shop.catalog.read(table).to_pylist())) for table in tables] == before
+    assert [sorted(map(str, shop.catalog.rows(table))) for table in tables] == before
     assert shop.path.read_text(encoding="utf-8") == TEXT
 
 

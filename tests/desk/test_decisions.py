@@ -15,12 +15,12 @@ TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def standing(desk: Desk) -> dict[tuple[str, str], tuple[str, str | None]]:
-    rows = desk.catalog.read(current_decisions()).to_pylist()
+    rows = desk.catalog.rows(current_decisions())
     return {(row["sku"], row["attribute"]): (row["author"], row["value"]) for row in rows}
 
 
 def opened(desk: Desk) -> list[tuple[str, str, int, str | None]]:
-    rows = [row for row in desk.catalog.read(schema.queue).to_pylist() if row["turn"] is not None]
+    rows = [row for row in desk.catalog.rows(schema.queue) if row["turn"] is not None]
     return sorted((row["sku"], row["attribute"], row["turn"], row["not_for"] or "") for row in rows)
 
 

@@ -147,10 +147,7 @@ class Curators(RuleBasedStateMachine):
     @invariant()
     def what_holds_follows_from_the_journal(self) -> None:
         """Read from the newest entries, and worked out from those that were never undone, it is the same."""
-        held = {
-            (row["sku"], row["attribute"]): row["decision_id"]
-            for row in self.catalog.read(current_decisions()).to_pylist()
-        }
+        held = {(row["sku"], row["attribute"]): row["decision_id"] for row in self.catalog.rows(current_decisions())}
         kept: dict[tuple[str, str], list[Decision]] = {}
         for _, batch_id, _, entries in self.actions:
             for entry in entries if batch_id not in self.undone else ():
@@ -161,7 +158,7 @@ class Curators(RuleBasedStateMachine):
     @invariant()
     def the_queue_is_what_filling_it_anew_would_make(self) -> None:
         def opened() -> set[tuple[object, ...]]:
-            rows = self.catalog.read(schema.queue).to_pylist()
+            rows = self.catalog.rows(schema.queue)
             return {(r["sku"], r["attribute"], r["turn"], r["not_for"]) for r in rows if r["turn"] is not None}
 
         before = opened()

@@ -42,11 +42,11 @@ def test_wrong_ones_are_asked_first_of_all_and_the_rest_is_accepted(desk: Desk) 
 
 
 def test_a_sweep_is_undone_as_one(desk: Desk) -> None:
-    before = sorted(map(str, desk.catalog.read(schema.queue).to_pylist()))
+    before = sorted(map(str, desk.catalog.rows(schema.queue)))
     accept(desk, dict.fromkeys(ALL, 0), wrong=("p04", "p05"))
     undo(desk.catalog, "sweep-01", author="ana")
     assert [cell.sku for cell in page(desk).cells] == ALL
-    assert sorted(map(str, desk.catalog.read(schema.queue).to_pylist())) == before
+    assert sorted(map(str, desk.catalog.rows(schema.queue))) == before
 
 
 def test_what_others_decided_meanwhile_is_named_and_left_alone(desk: Desk) -> None:

@@ -31,7 +31,7 @@ def decided(desk: Desk, sku: str = "p03", value: str = "blue", *, author: str = 
 
 
 def held(desk: Desk) -> dict[tuple[str, str], tuple[str, str]]:
-    rows = desk.catalog.read(current_decisions()).to_pylist()
+    rows = desk.catalog.rows(current_decisions())
     return {(row["sku"], row["attribute"]): (row["author"], row["value"]) for row in rows}
 
 

@@ -71,7 +71,7 @@ def test_curators_at_once_answer_every_question_once(catalog_url: str, tmp_path:
     happened = Counter(tuple(line) for log in logs for line in json.loads(log.read_text(encoding="utf-8")))
     assert max(happened.values()) == 1, "a question was lent or an answer taken twice"
     catalog = Catalog(catalog_url)
-    entered = catalog.read(schema.decisions).to_pylist()
+    entered = catalog.rows(schema.decisions)
     told = {line[1:] for line in happened if line[0] == "decided"}
     assert {(one["sku"], one["attribute"], one["version"]) for one in entered} == told
     assert len({(sku, attribute) for sku, attribute, _ in told}) == 2 * PRODUCTS
@@ -94,7 +94,7 @@ def test_a_sweep_that_is_killed_is_done_or_not_and_the_same_action_finishes_it(c
         process.kill()
         process.join(timeout=60)
         catalog = Catalog(catalog_url)
-        closed = sum(row["turn"] is None for row in catalog.read(schema.queue).to_pylist())
+        closed = sum(row["turn"] is None for row in catalog.rows(schema.queue))
         entered = catalog.count(schema.decisions)
         catalog.close()
         assert entered in (0, len(SWEPT)) and (entered == 0) == (closed == 0), f"seed {seed}"

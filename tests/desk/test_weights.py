@@ -29,7 +29,7 @@ def order(desk: Desk) -> list[str]:
 
 
 def weights(desk: Desk) -> dict[str, float]:
-    return {row["sku"]: row["weight"] for row in desk.catalog.read(schema.weights).to_pylist()}
+    return {row["sku"]: row["weight"] for row in desk.catalog.rows(schema.weights)}
 
 
 def test_what_sells_is_asked_first(desk: Desk) -> None:

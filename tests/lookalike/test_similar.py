@@ -82,12 +82,12 @@ def test_what_people_say_of_both_is_as_good_as_sure(trained: Workspace) -> None:
 
 def test_twins_of_the_query_are_kept_out(trained: Workspace, drawn: tuple[Path, Planted]) -> None:
     links = schema.product_photos
-    shown = trained.catalog.read(sa.select(links.c.photo_id, links.c.sku)).to_pylist()
+    shown = trained.catalog.rows(sa.select(links.c.photo_id, links.c.sku))
     by_photo: dict[str, set[str]] = {}
     for link in shown:
         by_photo.setdefault(link["photo_id"], set()).add(link["sku"])
     pairs = [tuple(sorted(skus)) for skus in by_photo.values() if len(skus) == 2]
-    for twin in trained.catalog.read(schema.twins).to_pylist():
+    for twin in trained.catalog.rows(schema.twins):
         pairs += [(a, b) for a in by_photo[twin["photo_a"]] for b in by_photo[twin["photo_b"]] if a != b]
     assert len(pairs) > 2, "the drawn catalog has planted twins"
     for one, other in pairs:
@@ -204,7 +204,7 @@ def test_what_comes_and_goes_counts_in_the_next_search(trained: Workspace) -> No
     sku = first_sku(trained)
     nearest = skus_of(trained.similar(sku))[0]
     links = schema.product_photos
-    kept = trained.catalog.read(sa.select(links).where(links.c.sku == nearest)).to_pylist()
+    kept = trained.catalog.rows(sa.select(links).where(links.c.sku == nearest))
     with trained.catalog.transaction() as connection:
         connection.execute(sa.delete(links).where(links.c.sku == nearest))
     assert nearest not in skus_of(trained.similar(sku, Wanted(count=50)))

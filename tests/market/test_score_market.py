@@ -46,7 +46,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
 
 
 def stored(market: Market) -> list[dict[str, Any]]:
-    return market.catalog.read(sa.select(schema.scores).order_by(schema.scores.c.entity)).to_pylist()
+    return market.catalog.rows(sa.select(schema.scores).order_by(schema.scores.c.entity))
 
 
 def test_scores_are_of_the_trainings_population_at_the_latest_date(market: Market) -> None:

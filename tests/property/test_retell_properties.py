@@ -131,14 +131,12 @@ def test_a_catalog_tells_it_too_and_keeps_every_word(chosen: list[tuple[str, int
             assert set(taxonomy.load(path).attributes["color"].values) == set(carried.values)
         expected = {(sku, value) for sku, value in zip(skus, carried.now, strict=False) if value is not None}
         assert {(row["sku"], row["value"]) for row in spoken_labels(catalog).to_pylist()} == expected
-        written = [
-            row["value"] for table in (schema.labels, schema.decisions) for row in catalog.read(table).to_pylist()
-        ]
+        written = [row["value"] for table in (schema.labels, schema.decisions) for row in catalog.rows(table)]
         assert sorted(written) == sorted(value for value, _ in carried.said)
         lost = {sku for sku, value in zip(skus, carried.now, strict=False) if value is None}
-        questions = {row["sku"]: row for row in catalog.read(schema.queue).to_pylist() if row["attribute"] == "color"}
+        questions = {row["sku"]: row for row in catalog.rows(schema.queue) if row["attribute"] == "color"}
         asked = {sku for sku, row in questions.items() if row["turn"] is not None}
-        people = {row["sku"] for row in catalog.read(current_decisions()).to_pylist()}
+        people = {row["sku"] for row in catalog.rows(current_decisions())}
         assert lost & people <= asked and lost <= asked
         catalog.close()
 

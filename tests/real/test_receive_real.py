@@ -41,7 +41,7 @@ def workspace(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Work
 
 def test_photos_of_the_test_part_are_answered_as_promised(workspace: Workspace, real_data: Path) -> None:
     table = schema.members
-    members = workspace.catalog.read(table).to_pylist()
+    members = workspace.catalog.rows(table)
     held = sorted(one["sku"] for one in members if one["part"] == "test")
     receiver, said = Receiver(workspace), []
     for sku in held[::2]:

@@ -58,7 +58,7 @@ def ingest(workspace: Workspace, folder: Path, *rows: str):
 
 
 def quarantine(workspace: Workspace) -> dict[str, dict]:
-    return {row["code"]: row for row in workspace.catalog.read(schema.quarantine).to_pylist()}
+    return {row["code"]: row for row in workspace.catalog.rows(schema.quarantine)}
 
 
 def labels(workspace: Workspace) -> dict[str, str]:
@@ -76,7 +76,7 @@ def test_several_rows_and_several_photos_make_one_product(workspace: Workspace, 
     for name in ("a", "b", "c"):
         photo(tmp_path / "photos" / f"{name}.png", size=100 + ord(name))
     ingest(workspace, tmp_path, "sku,photo,view,color,price", "1,a.png|b.png,side,red,89.9", "1,c.png,back,red,")
-    links = workspace.catalog.read(schema.product_photos).to_pylist()
+    links = workspace.catalog.rows(schema.product_photos)
     assert sorted((link["view"], link["sku"]) for link in links) == [("back", "1"), ("side", "1"), ("side", "1")]
     assert workspace.products().to_pylist()[0]["price"] == 89.9
 

@@ -64,7 +64,7 @@ def page(browser: Any, desk: str) -> Iterator[Any]:
 
 def decided(workspace: Workspace) -> list[dict[str, Any]]:
     table = schema.decisions
-    rows: list[dict[str, Any]] = workspace.catalog.read(sa.select(table).order_by(table.c.decided_at)).to_pylist()
+    rows: list[dict[str, Any]] = workspace.catalog.rows(sa.select(table).order_by(table.c.decided_at))
     return rows
 
 
@@ -216,7 +216,7 @@ def test_every_page_is_clean_for_axe_and_fits_a_phone(
 
 def test_a_photo_is_chosen_or_pasted_steered_and_searched_again(page: Any, workspace: Workspace) -> None:
     links = schema.product_photos
-    shown = workspace.catalog.read(sa.select(links.c.photo_id, links.c.sku).order_by(links.c.sku).limit(40)).to_pylist()
+    shown = workspace.catalog.rows(sa.select(links.c.photo_id, links.c.sku).order_by(links.c.sku).limit(40))
     first, second = (workspace.photos.get(blob_key(shown[n]["photo_id"], workspace.cleaning)) for n in (9, 30))
     go(page, "/look-alikes")
     page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": first})

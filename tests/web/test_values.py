@@ -12,7 +12,7 @@ from vitrine.workspace import Workspace
 
 
 def families(workspace: Workspace) -> dict[str, str]:
-    return {row["sku"]: row["family_id"] for row in workspace.catalog.read(schema.members).to_pylist()}
+    return {row["sku"]: row["family_id"] for row in workspace.catalog.rows(schema.members)}
 
 
 def test_choices_come_with_pictures_of_products_that_people_know(curator: Visitor, workspace: Workspace) -> None:

@@ -105,7 +105,7 @@ class Ledger:
         """What waits, in the order in which it arrived."""
         table = schema.arrivals
         query = sa.select(table).where(table.c.place == self.place, table.c.state == WAITING)
-        rows = self._catalog.read(query.order_by(table.c.seen_at, table.c.path)).to_pylist()
+        rows = self._catalog.rows(query.order_by(table.c.seen_at, table.c.path))
         return [Arrival(**row) for row in rows]
 
     def taken(self) -> list[str]:
@@ -135,7 +135,7 @@ def counts(catalog: Catalog) -> dict[str, dict[str, int]]:
     table = schema.arrivals
     counted = sa.select(table.c.place, table.c.state, sa.func.count().label("n")).group_by(table.c.place, table.c.state)
     found: dict[str, dict[str, int]] = {}
-    for row in catalog.read(counted).to_pylist():
+    for row in catalog.rows(counted):
         found.setdefault(row["place"], {})[row["state"]] = row["n"]
     return found
 

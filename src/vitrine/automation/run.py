@@ -80,12 +80,12 @@ def runs(catalog: Catalog, *, plan: str | None = None, count: int = _SHOWN) -> l
     """The last runs, of all plans or one, the newest first."""
     table = schema.runs
     query = sa.select(table).order_by(table.c.started_at.desc(), table.c.run_id).limit(count)
-    found = catalog.read(query if plan is None else query.where(table.c.plan == plan)).to_pylist()
+    found = catalog.rows(query if plan is None else query.where(table.c.plan == plan))
     alive = {name for name, claim in held(catalog).items() if claim.alive}
     steps = schema.steps
-    told = catalog.read(
+    told = catalog.rows(
         sa.select(steps).where(steps.c.run_id.in_([row["run_id"] for row in found])).order_by(steps.c.position)
-    ).to_pylist()
+    )
     return [_state(row, [one for one in told if one["run_id"] == row["run_id"]], alive) for row in found]
 
 

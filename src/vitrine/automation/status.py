@@ -89,7 +89,7 @@ def status(workspace: "Workspace") -> Status:
 def watches(catalog: "Catalog") -> list[WatchState]:
     """All places that were ever watched, by name."""
     claims, counted = held(catalog), counts(catalog)
-    rows = [Watcher(**row) for row in catalog.read(schema.watchers).to_pylist()]
+    rows = [Watcher(**row) for row in catalog.rows(schema.watchers)]
     return [
         _state(catalog, row, claims.get(f"watch {row.place}"), counted.get(row.place, {}))
         for row in sorted(rows, key=lambda row: row.place)

@@ -143,7 +143,7 @@ def models(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
     opened = vitrine.open(workspace)
     table = schema.models
     query = sa.select(table).where(table.c.line == PHOTOS).order_by(table.c.created_at)
-    known = opened.catalog.read(query).to_pylist()
+    known = opened.catalog.rows(query)
     history = [_history_row(entry) for entry in champion_history(opened.catalog)]
     champion = champion_of(opened.catalog)
     if as_json:

@@ -122,7 +122,9 @@ def _run(
     from vitrine.web.processes import MakeApp
     from vitrine.web.processes import serve as serve_on
 
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends without delay only on a socket that names its protocol; else each answer waits 40 ms for the reader's ACK
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

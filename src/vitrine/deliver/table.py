@@ -106,7 +106,7 @@ def deliver_table(workspace: "Workspace", *, dry_run: bool = False) -> DeliveryR
 
 def _rows(workspace: "Workspace", columns: Columns, problems: Problems, where: str) -> Iterator[list[Any]]:
     products = schema.products
-    listed = workspace.catalog.read(sa.select(products).order_by(products.c.sku)).to_pylist()
+    listed = workspace.catalog.rows(sa.select(products).order_by(products.c.sku))
     filled = _filled(workspace, columns, problems, where)
     yield [one.name for one in columns.column]
     for product in listed:

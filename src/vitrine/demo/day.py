@@ -188,7 +188,7 @@ class _Day:
         table = schema.queue
         truth = {one.sku: one.values for one in self._new_products(morning=True)}
         asked = sa.select(table.c.sku, table.c.attribute).where(table.c.sku.in_(list(truth)), table.c.turn.is_not(None))
-        rows = self.workspace.catalog.read(asked).to_pylist()
+        rows = self.workspace.catalog.rows(asked)
         answers = [Answer(r["sku"], r["attribute"], value=truth[r["sku"]][r["attribute"]], version=0) for r in rows]
         self._decide(answers, "ana")
         return {"answers": len(answers), **self.deliver()}
@@ -230,7 +230,7 @@ class _Day:
         """Answer what the desk asks blind otherwise than the head has; False where no audit is left."""
         catalog, taxonomy = self.workspace.catalog, self.workspace.taxonomy
         published = dict.fromkeys(catalog.read(self._audits(attribute)).column("sku").to_pylist())
-        said = {row["sku"]: row["value"] for row in catalog.read(self._audits(attribute)).to_pylist()}
+        said = {row["sku"]: row["value"] for row in catalog.rows(self._audits(attribute))}
         items = queue.next_items(catalog, taxonomy, "bea", attribute=attribute, count=20)
         audited = [one for one in items if one.sku in published and one.blind]
         if not audited:

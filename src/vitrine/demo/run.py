@@ -186,13 +186,13 @@ def _found(kind: str, planted: set[Any], seen: set[Any]) -> Found:
 def _twins(workspace: "Workspace", planted: Planted, names: dict[str, str]) -> Found:
     """Near twins as pairs, exact copies as one photo standing under two products."""
     table = schema.product_photos
-    links = workspace.catalog.read(sa.select(table.c.photo_id, table.c.source)).to_pylist()
+    links = workspace.catalog.rows(sa.select(table.c.photo_id, table.c.source))
     sources: dict[str, list[str]] = {}
     for link in links:
         sources.setdefault(link["photo_id"], []).append(_file_name(link["source"]))
     seen = {frozenset(files) for files in sources.values() if len(files) == 2}
     all_sources = {photo_id: files for photo_id, files in sources.items()}
-    for pair in workspace.catalog.read(schema.twins).to_pylist():
+    for pair in workspace.catalog.rows(schema.twins):
         for a in all_sources.get(pair["photo_a"], []):
             seen |= {frozenset((a, b)) for b in all_sources.get(pair["photo_b"], [])}
     wanted = {frozenset((row["photo_a"], row["photo_b"])) for row in planted.twins.to_pylist()}
@@ -222,7 +222,7 @@ def _one_photo(workspace: "Workspace", drawn: Path) -> float:
 
 def _photo_names(workspace: "Workspace") -> dict[str, str]:
     table = schema.product_photos
-    links = workspace.catalog.read(sa.select(table.c.photo_id, table.c.source)).to_pylist()
+    links = workspace.catalog.rows(sa.select(table.c.photo_id, table.c.source))
     return {link["photo_id"]: _file_name(link["source"]) for link in links}
 
 

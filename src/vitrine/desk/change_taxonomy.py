@@ -204,7 +204,7 @@ def _told_short(one: TaxonomyChange) -> str:
 def history(catalog: Catalog) -> list[TaxonomyChange]:
     """Every change, oldest first."""
     table = schema.taxonomy_changes
-    return [TaxonomyChange(**row) for row in catalog.read(sa.select(table).order_by(table.c.number)).to_pylist()]
+    return [TaxonomyChange(**row) for row in catalog.rows(sa.select(table).order_by(table.c.number))]
 
 
 def difference(changed: Changed, path: Path) -> str:

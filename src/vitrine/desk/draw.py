@@ -72,7 +72,7 @@ def draw(catalog: Catalog, settings: AuditSettings, *, moment: datetime | None =
     at = moment or now()
     drawn = 0
     for one in _open_rounds(catalog):
-        rows = catalog.read(_published(one)).to_pylist()
+        rows = catalog.rows(_published(one))
         with catalog.transaction() as connection:
             catalog.lock(schema.audit_rounds, connection)
             drawn += _draw(catalog, connection, one, rows, settings, at)

@@ -72,7 +72,7 @@ def page(
     Raises InputError for an attribute or value that does not exist.
     """
     check_value(taxonomy, attribute, value)
-    rows = catalog.read(_cells(catalog, attribute, value, after, min(size, MOST_ON_A_PAGE))).to_pylist()
+    rows = catalog.rows(_cells(catalog, attribute, value, after, min(size, MOST_ON_A_PAGE)))
     skus = [row["sku"] for row in rows]
     with catalog.reading() as connection:
         photos = queue.photos_of(connection, skus)

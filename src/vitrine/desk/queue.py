@@ -253,4 +253,4 @@ def _counts(catalog: Catalog, rows: sa.Select[Any]) -> dict[str, int]:
     """attribute → number of rows."""
     some = rows.subquery()
     query = sa.select(some.c.attribute, sa.func.count().label("n")).group_by(some.c.attribute)
-    return {row["attribute"]: row["n"] for row in catalog.read(query).to_pylist()}
+    return {row["attribute"]: row["n"] for row in catalog.rows(query)}

@@ -112,7 +112,7 @@ def _rows(
 ) -> Iterator[list[Any]]:
     table = schema.products
     yield [columns.key, columns.name, *taxonomy.attributes]
-    for row in catalog.read(sa.select(table.c.sku, table.c.name).order_by(table.c.sku)).to_pylist():
+    for row in catalog.rows(sa.select(table.c.sku, table.c.name).order_by(table.c.sku)):
         values = held.get(row["sku"], {})
         yield [row["sku"], row["name"], *(values.get(name) for name in taxonomy.attributes)]
 

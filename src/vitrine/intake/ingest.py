@@ -91,7 +91,7 @@ class Intake:
         links, photos = schema.product_photos, schema.photos
         found = sa.select(links.c.source, links.c.source_version, links.c.photo_id).join(photos)
         same = (photos.c.cleaning_id == self.cleaning.contract_id) & links.c.sku.in_([item.sku for item in items])
-        rows = self.catalog.read(found.where(same)).to_pylist()
+        rows = self.catalog.rows(found.where(same))
         return {(row["source"], row["source_version"]): row["photo_id"] for row in rows}
 
     def _prepare(self, sku: str, path: PhotoPath, known: Mapping[tuple[str, str], str]) -> Prepared:

@@ -150,8 +150,8 @@ def champion_of(catalog: Catalog, *, line: str = PHOTOS) -> str | None:
 def champion_history(catalog: Catalog, *, line: str = PHOTOS) -> list[Promotion]:
     """Every promotion and rollback in a line, oldest first."""
     entries = schema.promotions
-    table = catalog.read(sa.select(entries).where(entries.c.line == line).order_by(entries.c.position))
-    return [Promotion(**row) for row in table.to_pylist()]
+    rows = catalog.rows(sa.select(entries).where(entries.c.line == line).order_by(entries.c.position))
+    return [Promotion(**row) for row in rows]
 
 
 def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: str = PHOTOS) -> Promotion:

@@ -77,7 +77,7 @@ class Columns:
         size = len(self._shelf.there)
         brand, price, stock = np.full(size, "", object), np.full(size, np.nan), np.full(size, np.nan)
         columns = [schema.products.c[name] for name in ("sku", "brand", "price", "stock")]
-        for row in self._catalog.read(sa.select(*columns)).to_pylist():
+        for row in self._catalog.rows(sa.select(*columns)):
             place = self._shelf.place_of.get(row["sku"])
             if place is not None:
                 brand[place] = fold(row["brand"] or "")

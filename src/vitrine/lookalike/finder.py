@@ -125,7 +125,7 @@ class Finder:
         """Those of the photos found that are this picture again, cropped or encoded anew."""
         table = schema.photos
         query = sa.select(table.c.photo_id, table.c.fingerprint).where(table.c.photo_id.in_(photo_ids))
-        rows = [row for row in self._catalog.read(query).to_pylist() if row["photo_id"] != photo.photo_id]
+        rows = [row for row in self._catalog.rows(query) if row["photo_id"] != photo.photo_id]
         known = Fingerprints()
         known.add([row["photo_id"] for row in rows], [Fingerprint.from_bytes(row["fingerprint"]) for row in rows])
         pairs = near([photo.photo_id], [Fingerprint.from_bytes(photo.fingerprint)], known)

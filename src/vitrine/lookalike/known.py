@@ -38,7 +38,7 @@ def _labels(catalog: Catalog, skus: Sequence[str] | None, attribute: str | None)
     query = query.select_from(table.outerjoin(said.retold, said.on)).where(said.value.is_not(None))
     newest: dict[tuple[str, str], object] = {}
     found: dict[tuple[str, str], set[str]] = {}
-    for row in catalog.read(_only(query, table, skus, attribute).order_by(table.c.recorded_at.desc())).to_pylist():
+    for row in catalog.rows(_only(query, table, skus, attribute).order_by(table.c.recorded_at.desc())):
         pair = row["sku"], row["attribute"]
         if newest.setdefault(pair, row["recorded_at"]) == row["recorded_at"]:
             found.setdefault(pair, set()).add(row["value"])
@@ -48,7 +48,7 @@ def _labels(catalog: Catalog, skus: Sequence[str] | None, attribute: str | None)
 def _decisions(
     catalog: Catalog, skus: Sequence[str] | None, attribute: str | None
 ) -> dict[tuple[str, str], tuple[str, str | None]]:
-    rows = catalog.read(_only(current_decisions(), schema.decisions, skus, attribute)).to_pylist()
+    rows = catalog.rows(_only(current_decisions(), schema.decisions, skus, attribute))
     return {(row["sku"], row["attribute"]): (row["outcome"], row["value"]) for row in rows}
 
 

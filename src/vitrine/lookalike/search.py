@@ -211,9 +211,9 @@ def _products(catalog: Catalog, skus: Sequence[str]) -> dict[str, dict[str, Any]
     products, links = schema.products, schema.product_photos
     names = ("sku", "name", "price", "description", "brand", "stock")
     query = sa.select(*(products.c[name] for name in names)).where(products.c.sku.in_(skus))
-    rows = {row["sku"]: {**row, "photo_id": None} for row in catalog.read(query).to_pylist()}
+    rows = {row["sku"]: {**row, "photo_id": None} for row in catalog.rows(query)}
     shown = sa.select(links.c.sku, links.c.photo_id, links.c.view).where(links.c.sku.in_(skus))
-    photos = catalog.read(shown).to_pylist()
+    photos = catalog.rows(shown)
     photos.sort(key=lambda row: ((row["view"] or "side").casefold() != "side", row["photo_id"]), reverse=True)
     for photo in photos:
         if photo["sku"] in rows:

@@ -74,7 +74,7 @@ def at_risk(
     if after is not None:
         score, entity = after
         query = query.where((_TABLE.c.score < score) | ((_TABLE.c.score == score) & (_TABLE.c.entity > entity)))
-    rows = catalog.read(query.limit(limit)).to_pylist()
+    rows = catalog.rows(query.limit(limit))
     with catalog.reading() as connection:
         scored, found = (
             int(connection.execute(sa.select(sa.func.count()).select_from(_TABLE).where(where)).scalar_one())

@@ -48,7 +48,7 @@ def champions(catalog: Catalog) -> Champions:
     """The champions of all tasks."""
     table = schema.models
     query = sa.select(table.c.model_id, table.c.line).where(table.c.line.in_([line(name) for name in TASKS]))
-    rows = catalog.read(query.order_by(table.c.created_at, table.c.model_id.desc())).to_pylist()
+    rows = catalog.rows(query.order_by(table.c.created_at, table.c.model_id.desc()))
     standing, history = [], []
     for name in TASKS:
         models = [row["model_id"] for row in rows if row["line"] == line(name)]

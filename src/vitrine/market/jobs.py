@@ -147,9 +147,9 @@ def models(market: "Market", name: str | None = None) -> list[dict[str, Any]]:
     """All models of the marketplace, or of one task, oldest first: model_id, line, dataset_id (the ABT's), created_at."""
     table = schema.models
     chosen = table.c.line == line(task(name).name) if name else table.c.line.startswith("market-")
-    rows: list[dict[str, Any]] = market.catalog.read(
+    rows: list[dict[str, Any]] = market.catalog.rows(
         sa.select(table).where(chosen).order_by(table.c.line, table.c.created_at)
-    ).to_pylist()
+    )
     return rows
 
 

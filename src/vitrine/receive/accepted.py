@@ -47,7 +47,7 @@ def accepted(catalog: Catalog, attribute: str, brands: Collection[str]) -> list[
     table = schema.receipts
     query = sa.select(table.c.photo_id, table.c.expected, table.c.sku, table.c.line_id, table.c.evidence)
     query = _settled(query).where(table.c.attribute == attribute, table.c.expected.in_(sorted(brands)))
-    rows = catalog.read(query.order_by(table.c.received_at.desc(), table.c.receipt_id).limit(MOST)).to_pylist()
+    rows = catalog.rows(query.order_by(table.c.received_at.desc(), table.c.receipt_id).limit(MOST))
     lit = [row for row in rows if "dark" not in json.loads(row["evidence"])["notes"]]
     return [Accepted(row["photo_id"], row["expected"], row["sku"] or row["line_id"]) for row in lit]
 

@@ -95,7 +95,7 @@ def _product_check(workspace: "Workspace", *, tests: int) -> ProductCheck | None
     """The check of products, None where too few have several photos to prove anything."""
     table = schema.members
     placed = sa.select(table.c.sku, table.c.family_id).where(table.c.part != "test")
-    members = workspace.catalog.read(placed).to_pylist()
+    members = workspace.catalog.rows(placed)
     made = fit_product_check(
         photos_to_fuse(workspace.catalog.read(schema.product_photos)),
         {row["sku"]: row["family_id"] for row in members},

@@ -67,7 +67,7 @@ class Tally:
 
 def receipt(catalog: Catalog, receipt_id: str) -> Entry:
     """One receipt; NotFound when there is none of this id."""
-    rows = catalog.read(_ENTRIES.where(schema.receipts.c.receipt_id == receipt_id)).to_pylist()
+    rows = catalog.rows(_ENTRIES.where(schema.receipts.c.receipt_id == receipt_id))
     if not rows:
         raise NotFound(sentence("there is no receipt {receipt!r}", receipt=receipt_id[:80]))
     return _entry(rows[0])
@@ -94,7 +94,7 @@ def receipts(
         earlier = (table.c.received_at == moment) & (table.c.receipt_id < last)
         query = query.where((table.c.received_at < moment) | earlier)
     newest = table.c.received_at.desc(), table.c.receipt_id.desc()
-    return [_entry(row) for row in catalog.read(query.order_by(*newest).limit(min(most, MOST_ON_A_PAGE))).to_pylist()]
+    return [_entry(row) for row in catalog.rows(query.order_by(*newest).limit(min(most, MOST_ON_A_PAGE)))]
 
 
 def tallies(catalog: Catalog, by: Literal["supplier", "line"]) -> list[Tally]:

@@ -128,7 +128,7 @@ def keep_orders(catalog: Catalog, orders: Orders, *, place: str) -> int:
 
 def order_line(catalog: Catalog, line_id: str) -> OrderLine:
     """A line that was kept; NotFound when there is none."""
-    found = catalog.read(_LINES.where(schema.order_lines.c.line_id == line_id)).to_pylist()
+    found = catalog.rows(_LINES.where(schema.order_lines.c.line_id == line_id))
     if not found:
         raise NotFound(
             sentence("there is no order line {line!r}", line=line_id[:80]),
@@ -150,10 +150,10 @@ def find_lines(catalog: Catalog, words: str, *, most: int = 20) -> list[OrderLin
     )
     exact = sa.or_(same, table.c.line_id == wanted, table.c.sku == wanted, table.c.barcode == wanted)
     newest = table.c.added_at.desc(), table.c.line_id
-    rows = catalog.read(_LINES.where(exact).order_by(*newest).limit(most)).to_pylist() if wanted else []
+    rows = catalog.rows(_LINES.where(exact).order_by(*newest).limit(most)) if wanted else []
     if not rows:
         has = [table.c.words.contains(word, autoescape=True) for word in fold(wanted).split()[:8]]
-        rows = catalog.read(_LINES.where(*has).order_by(*newest).limit(most)).to_pylist()
+        rows = catalog.rows(_LINES.where(*has).order_by(*newest).limit(most))
     return [OrderLine(**row) for row in rows]
 
 

@@ -28,6 +28,7 @@ _CHUNK = 2_000
 _ROWS_IN_A_BATCH = 50_000
 _MIGRATION_LOCK = 0x76_69_74_72
 _LOCKS = 0x76_69_74_73
+_CONNECTIONS = 30
 
 
 class Catalog:
@@ -121,6 +122,12 @@ class Catalog:
         with self.reading() as connection:
             return pa.Table.from_batches(self.batches(select, connection), schema=_arrow_schema(select))
 
+    def rows(self, query: sa.Select[Any] | sa.Table) -> list[dict[str, Any]]:
+        """The answer to a query as dictionaries, for answers that are not large."""
+        select = sa.select(query) if isinstance(query, sa.Table) else query
+        with self.reading() as connection:
+            return [dict(row) for row in connection.execute(select).mappings()]
+
     def batches(self, query: sa.Select[Any], connection: sa.Connection) -> Iterator[pa.RecordBatch]:
         """The answer to a query in parts, for what is too much at once; at least one part."""
         schema = _arrow_schema(query)
@@ -212,7 +219,8 @@ class Catalog:
 
 def _engine(url: str) -> sa.Engine:
     try:
-        engine = sa.create_engine(url)
+        # a web server asks from 40 threads; a connection beyond the pool would be opened for one request and closed again
+        engine = sa.create_engine(url, pool_size=_CONNECTIONS, pool_pre_ping=True)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise MissingPart(f"catalog URL '{url}' cannot be used: {error}", hint="sqlite:///path/to/file") from None
     except ModuleNotFoundError as error:

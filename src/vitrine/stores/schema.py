@@ -217,7 +217,7 @@ predictions = Table(
     Column("model_id", String, nullable=False),
     Column("run_id", String, nullable=False),
     _moment("predicted_at"),
-    Index("ix_predictions_attribute", "attribute", "value", "confidence"),
+    Index("ix_predictions_attribute", "attribute", "value", "confidence", "sku", "model_id"),
     Index("ix_predictions_confidence", "attribute", "confidence", "sku", "model_id", "decision"),
 )
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from vitrine.desk.journal import DECIDED
 from vitrine.desk.surroundings import Surroundings, last_kept, read_kept
 from vitrine.stores import schema
-from vitrine.web.queries.answers import held_entries, rows_of, said_labels
+from vitrine.web.queries.answers import held_entries, said_labels
 from vitrine.web.queries.search import first_photos
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ class Neighborhood:
         photos = first_photos(self._workspace.catalog, shown)
         products = schema.products
         named = sa.select(products.c.sku, products.c.name).where(products.c.sku.in_(shown))
-        names = {row["sku"]: row["name"] for row in rows_of(self._workspace.catalog, named)}
+        names = {row["sku"]: row["name"] for row in self._workspace.catalog.rows(named)}
         return [Evidence(one, names.get(one), photos.get(one), known[one], near[one]) for one in shown]
 
     def _known(self, skus: Sequence[str], attribute: str) -> dict[str, str]:
         """sku → its value, a person's before a table's."""
         labels = schema.labels
         told = said_labels().where(labels.c.sku.in_(skus), labels.c.attribute == attribute)
-        values = {row["sku"]: row["value"] for row in rows_of(self._workspace.catalog, told)}
+        values = {row["sku"]: row["value"] for row in self._workspace.catalog.rows(told)}
         for (sku, of), entry in held_entries(self._workspace.catalog, skus).items():
             if of == attribute:
                 values.pop(sku, None)

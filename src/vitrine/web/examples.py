@@ -12,7 +12,6 @@ from vitrine.desk.examples import examples
 from vitrine.errors import VitrineError
 from vitrine.stores import schema
 from vitrine.web.evidence import Neighborhood
-from vitrine.web.queries.answers import rows_of
 from vitrine.web.queries.search import first_photos
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Examples:
         products, members = schema.products, schema.members
         query = sa.select(products.c.sku, products.c.name, members.c.family_id)
         query = query.outerjoin(members, members.c.sku == products.c.sku).where(products.c.sku.in_(skus))
-        known = {row["sku"]: row for row in rows_of(catalog, query)}
+        known = {row["sku"]: row for row in catalog.rows(query)}
         photos = first_photos(catalog, skus)
         by_value = {
             value: [
@@ -103,5 +102,5 @@ class Examples:
 
     def _family(self, sku: str) -> str:
         table = schema.members
-        found = rows_of(self._workspace.catalog, sa.select(table.c.family_id).where(table.c.sku == sku))
+        found = self._workspace.catalog.rows(sa.select(table.c.family_id).where(table.c.sku == sku))
         return str(found[0]["family_id"]) if found else sku

@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -77,7 +77,7 @@ def add_person(catalog: Catalog, name: str, password: str | None, *, role: str, 
 def people(catalog: Catalog) -> list[Person]:
     """Everybody, by name."""
     table = schema.people
-    return [_person(row) for row in catalog.read(sa.select(table).order_by(table.c.name)).to_pylist()]
+    return [_person(row) for row in catalog.rows(sa.select(table).order_by(table.c.name))]
 
 
 def find_person(catalog: Catalog, name: str) -> Person:
@@ -139,7 +139,8 @@ def person_of_session(catalog: Catalog, secret: str) -> Person | None:
     sessions, table = schema.sessions, schema.people
     query = sa.select(table, sessions.c.expires_at).join(sessions, sessions.c.person == table.c.name)
     query = query.where(sessions.c.session_hash == _digest(secret), table.c.active)
-    return _alive(catalog, query)
+    row = _alive(catalog, query)
+    return _person(row) if row else None
 
 
 def end_session(catalog: Catalog, secret: str) -> None:
@@ -171,20 +172,16 @@ def person_of_token(catalog: Catalog, token: str) -> Person | None:
     tokens, table = schema.tokens, schema.people
     query = sa.select(table, tokens.c.expires_at, tokens.c.scopes).join(tokens, tokens.c.owner == table.c.name)
     query = query.where(tokens.c.token_hash == _digest(token), table.c.active)
-    rows = catalog.read(query).to_pylist()
-    person = _alive(catalog, query)
-    return person.limited_to(rows[0]["scopes"]) if person else None
+    row = _alive(catalog, query)
+    return _person(row).limited_to(row["scopes"]) if row else None
 
 
-def _alive(catalog: Catalog, query: sa.Select[Any]) -> Person | None:
-    rows = catalog.read(query).to_pylist()
-    if not rows or _over(rows[0]["expires_at"]):
-        return None
-    return _person(rows[0])
-
-
-def _over(moment: datetime | None) -> bool:
-    return moment is not None and moment.replace(tzinfo=UTC) <= now()
+def _alive(catalog: Catalog, query: sa.Select[Any]) -> dict[str, Any] | None:
+    """The row of a session or token that has not run out."""
+    for row in catalog.rows(query):
+        if row["expires_at"] is None or row["expires_at"] > now():
+            return row
+    return None
 
 
 def _change(catalog: Catalog, name: str, values: dict[str, Any], *, end_sessions: bool) -> None:
@@ -196,7 +193,7 @@ def _change(catalog: Catalog, name: str, values: dict[str, Any], *, end_sessions
 
 
 def _row(catalog: Catalog, name: str) -> dict[str, Any] | None:
-    rows = catalog.read(sa.select(schema.people).where(schema.people.c.name == name)).to_pylist()
+    rows = catalog.rows(sa.select(schema.people).where(schema.people.c.name == name))
     return rows[0] if rows else None
 
 

@@ -13,7 +13,7 @@ from vitrine.taxonomy import Attribute
 from vitrine.web.evidence import Evidence, Neighborhood
 from vitrine.web.examples import Example, Examples
 from vitrine.web.people import Person
-from vitrine.web.queries.answers import rows_of, said_labels
+from vitrine.web.queries.answers import said_labels
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -118,11 +118,11 @@ def choices(attribute: Attribute, item: Item, shown: Mapping[str, list[Example]]
 
 def _said(workspace: "Workspace", attribute: Attribute, sku: str, language: str) -> list[str]:
     table = schema.labels
-    told = rows_of(workspace.catalog, said_labels().where(table.c.sku == sku, table.c.attribute == attribute.name))
+    told = workspace.catalog.rows(said_labels().where(table.c.sku == sku, table.c.attribute == attribute.name))
     return list(dict.fromkeys(attribute.display_value(row["value"], language) for row in told))
 
 
 def _sizes(workspace: "Workspace", photo_ids: list[str]) -> dict[str, Size]:
     table = schema.photos
     query = sa.select(table.c.photo_id, table.c.width, table.c.height).where(table.c.photo_id.in_(photo_ids))
-    return {row["photo_id"]: Size(**row) for row in rows_of(workspace.catalog, query)}
+    return {row["photo_id"]: Size(**row) for row in workspace.catalog.rows(query)}

@@ -76,14 +76,14 @@ def start(workspace: "Workspace", kind: str, *, person: str, model_id: str | Non
 
 def jobs(catalog: Catalog) -> list[Job]:
     """The last jobs, the newest first."""
-    return _folded(catalog.read(_recent()).to_pylist())
+    return _folded(catalog.rows(_recent()))
 
 
 def find(catalog: Catalog, job_id: str) -> Job:
     """One job; NotFound when there is none of this id."""
     table = schema.events
     query = sa.select(table).where(table.c.subject == job_id, table.c.kind.startswith("job."))
-    found = _folded(catalog.read(query.order_by(table.c.position)).to_pylist())
+    found = _folded(catalog.rows(query.order_by(table.c.position)))
     if not found:
         raise NotFound(sentence("there is no job {job!r}", job=job_id))
     return found[0]

@@ -34,7 +34,7 @@ class Ledger:
         found = []
         for some in chunks(sorted(set(materials))):
             query = sa.select(table).where(table.c.place == self.place, table.c.material.in_(some))
-            found += self._catalog.read(query.order_by(table.c.material, table.c.characteristic)).to_pylist()
+            found += self._catalog.rows(query.order_by(table.c.material, table.c.characteristic))
         return [Delivered(**row) for row in found]
 
     def unfinished(self) -> list[Delivered]:

@@ -79,7 +79,7 @@ def _thumbnails(shop: Shop, skus: Sequence[str]) -> dict[str, str]:
     """One small photo of each product as a data URI, the side view where there is one."""
     table = schema.product_photos
     query = sa.select(table.c.sku, table.c.photo_id, table.c.view).where(table.c.sku.in_(skus))
-    links = shop.catalog.read(query).to_pylist()
+    links = shop.catalog.rows(query)
     links.sort(key=lambda link: (link["sku"], link["view"] != "side", link["photo_id"]))
     found: dict[str, str] = {}
     for link in links:

@@ -63,7 +63,7 @@ class Standing:
 def held_entries(catalog: Catalog, skus: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The entries that hold for these products, by (sku, attribute), told in today's taxonomy."""
     table = schema.decisions
-    entries = rows_of(catalog, told_decisions().where(table.c.sku.in_(skus)).order_by(table.c.version))
+    entries = catalog.rows(told_decisions().where(table.c.sku.in_(skus)).order_by(table.c.version))
     by_id = {entry["decision_id"]: entry for entry in entries}
     last = {(entry["sku"], entry["attribute"]): entry["holds"] for entry in entries}
     return {pair: by_id[holds] for pair, holds in last.items() if holds in by_id}
@@ -76,9 +76,3 @@ def said_labels() -> sa.Select[Any]:
     query = sa.select(table.c.sku, table.c.attribute, said.value.label("value"), table.c.recorded_at)
     query = query.select_from(table.outerjoin(said.retold, said.on)).where(said.value.is_not(None))
     return query.order_by(table.c.recorded_at)
-
-
-def rows_of(catalog: Catalog, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    """The rows of a query as dictionaries."""
-    rows: list[dict[str, Any]] = catalog.read(query).to_pylist()
-    return rows

@@ -15,7 +15,6 @@ from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import rows_of
 from vitrine.web.queries.scorecards import Promise, Scorecards
 from vitrine.web.queries.tallies import Tallies
 
@@ -146,7 +145,7 @@ def seconds_between(catalog: Catalog) -> list[float]:
     table = schema.decisions
     query = sa.select(table.c.author, table.c.decided_at)
     query = query.where(table.c.mode == SINGLE, table.c.decided_at > now() - timedelta(days=30))
-    rows = rows_of(catalog, query.order_by(table.c.author, table.c.decided_at))
+    rows = catalog.rows(query.order_by(table.c.author, table.c.decided_at))
     steps = (
         (later["decided_at"] - earlier["decided_at"]).total_seconds()
         for earlier, later in pairwise(rows)
@@ -159,4 +158,4 @@ def _recent(catalog: Catalog) -> list[Recent]:
     table = schema.decisions
     columns = [table.c[name] for name in ("sku", "attribute", "outcome", "value", "author", "mode", "decided_at")]
     query = sa.select(*columns).order_by(table.c.decided_at.desc(), table.c.decision_id.desc()).limit(8)
-    return [Recent(**row) for row in rows_of(catalog, query)]
+    return [Recent(**row) for row in catalog.rows(query)]

@@ -13,7 +13,7 @@ from vitrine.records import Product
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy
-from vitrine.web.queries.answers import LABELLED, WAITING, Standing, held_entries, of_champion, rows_of, said_labels
+from vitrine.web.queries.answers import LABELLED, WAITING, Standing, held_entries, of_champion, said_labels
 from vitrine.web.queries.search import first_photos
 
 _KIN = 24
@@ -107,10 +107,10 @@ def product(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> ProductPage:
     products, weights = schema.products, schema.weights
     told = [products.c[name] for name in Product.__dataclass_fields__]
     query = sa.select(*told, weights.c.weight).outerjoin(weights, weights.c.sku == products.c.sku)
-    found = rows_of(catalog, query.where(products.c.sku == sku))
+    found = catalog.rows(query.where(products.c.sku == sku))
     if not found:
         raise NotFound(sentence("there is no product {sku!r}", sku=sku), hint=sentence("search for it in the catalog"))
-    membership = rows_of(catalog, sa.select(schema.members).where(schema.members.c.sku == sku))
+    membership = catalog.rows(sa.select(schema.members).where(schema.members.c.sku == sku))
     member = membership[0] if membership else None
     kin, size = _kin(catalog, found[0], member)
     return ProductPage(
@@ -134,7 +134,7 @@ def _photos(catalog: Catalog, sku: str) -> list[PhotoShown]:
     links, photos = schema.product_photos, schema.photos
     query = sa.select(links.c.photo_id, links.c.view, photos.c.width, photos.c.height)
     query = query.join(photos, photos.c.photo_id == links.c.photo_id).where(links.c.sku == sku)
-    rows = rows_of(catalog, query)
+    rows = catalog.rows(query)
     rows.sort(key=lambda row: ((row["view"] or "side").casefold() != "side", row["view"] or "", row["photo_id"]))
     return [PhotoShown(**row) for row in rows]
 
@@ -143,8 +143,8 @@ def _answers(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> list[Answer]:
     table = schema.predictions
     standing = Standing()
     query = sa.select(table, standing.column.label("standing")).select_from(standing.joined)
-    predicted = rows_of(catalog, query.where(table.c.sku == sku, of_champion(catalog)))
-    told = rows_of(catalog, said_labels().where(schema.labels.c.sku == sku))
+    predicted = catalog.rows(query.where(table.c.sku == sku, of_champion(catalog)))
+    told = catalog.rows(said_labels().where(schema.labels.c.sku == sku))
     predictions = {row["attribute"]: row for row in predicted}
     entered = {attribute: entry for (_, attribute), entry in held_entries(catalog, [sku]).items()}
     said: dict[str, list[str]] = {}
@@ -177,7 +177,7 @@ def _journal(catalog: Catalog, sku: str) -> list[Entry]:
     table = schema.decisions
     columns = [table.c[name] for name in Entry.__dataclass_fields__]
     query = sa.select(*columns).where(table.c.sku == sku).order_by(table.c.decided_at.desc(), table.c.version.desc())
-    return [Entry(**row) for row in rows_of(catalog, query.limit(50))]
+    return [Entry(**row) for row in catalog.rows(query.limit(50))]
 
 
 def _kin(catalog: Catalog, row: dict[str, Any], member: dict[str, Any] | None) -> tuple[list[Kin], int]:
@@ -186,19 +186,19 @@ def _kin(catalog: Catalog, row: dict[str, Any], member: dict[str, Any] | None) -
     products, members = schema.products, schema.members
     if row["style_id"]:
         same = sa.select(products.c.sku).where(products.c.style_id == row["style_id"]).limit(_KIN * 2)
-        for other in rows_of(catalog, same):
+        for other in catalog.rows(same):
             ties.setdefault(other["sku"], "style")
     size = 1
     if member:
         family = sa.select(members.c.sku).where(members.c.family_id == member["family_id"])
         size = catalog.count(family)
-        for other in rows_of(catalog, family.limit(_KIN * 2)):
+        for other in catalog.rows(family.limit(_KIN * 2)):
             ties.setdefault(other["sku"], "family")
     ties.pop(row["sku"], None)
     shown = list(ties)[:_KIN]
     photos = first_photos(catalog, shown)
     named = sa.select(products.c.sku, products.c.name).where(products.c.sku.in_(shown))
-    names = {one["sku"]: one["name"] for one in rows_of(catalog, named)}
+    names = {one["sku"]: one["name"] for one in catalog.rows(named)}
     return [Kin(sku, names.get(sku), photos.get(sku), ties[sku]) for sku in shown], max(size, len(ties) + 1)
 
 
@@ -207,7 +207,7 @@ def _twins(catalog: Catalog, sku: str) -> list[str]:
     links, twins = schema.product_photos, schema.twins
     own = sa.select(links.c.photo_id).where(links.c.sku == sku)
     pairs = sa.select(twins).where(sa.or_(twins.c.photo_a.in_(own), twins.c.photo_b.in_(own)))
-    near = {photo for pair in rows_of(catalog, pairs) for photo in (pair["photo_a"], pair["photo_b"])}
+    near = {photo for pair in catalog.rows(pairs) for photo in (pair["photo_a"], pair["photo_b"])}
     both = sa.or_(links.c.photo_id.in_(own), links.c.photo_id.in_(near))
     shared = sa.select(links.c.sku).where(both, links.c.sku != sku).distinct().order_by(links.c.sku).limit(_KIN)
-    return [row["sku"] for row in rows_of(catalog, shared)]
+    return [row["sku"] for row in catalog.rows(shared)]

@@ -135,7 +135,7 @@ class Scorecards:
 def models(catalog: Catalog, scorecards: Scorecards) -> Models:
     """All models with their scores and the champion's history."""
     table = schema.models
-    rows = catalog.read(_photo_models().order_by(table.c.created_at.desc(), table.c.model_id)).to_pylist()
+    rows = catalog.rows(_photo_models().order_by(table.c.created_at.desc(), table.c.model_id))
     champion = champion_of(catalog)
     promotions = champion_history(catalog)
     history = [_entry(entry) for entry in promotions]
@@ -149,7 +149,7 @@ def models(catalog: Catalog, scorecards: Scorecards) -> Models:
 
 def model(catalog: Catalog, scorecards: Scorecards, model_id: str) -> ModelCard:
     """One model; NotFound for an id that the catalog does not have."""
-    rows = catalog.read(_photo_models().where(schema.models.c.model_id == model_id)).to_pylist()
+    rows = catalog.rows(_photo_models().where(schema.models.c.model_id == model_id))
     if not rows:
         raise NotFound(
             sentence("there is no model {model!r}", model=model_id), hint=sentence("vitrine models lists them")

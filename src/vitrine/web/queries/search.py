@@ -17,7 +17,7 @@ from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy, fold
 from vitrine.web.inputs import Share, Word, blank
-from vitrine.web.queries.answers import ASIDE, LABELLED, WAITING, Standing, of_champion, rows_of
+from vitrine.web.queries.answers import ASIDE, LABELLED, WAITING, Standing, of_champion
 
 _COUNTED = 1_000  # more than that is shown as "more than": counting 120,000 rows would cost more than the page
 
@@ -111,11 +111,11 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
 def _rows(catalog: Catalog, query: sa.Select[Any], filters: Filters) -> tuple[list[dict[str, Any]], bool, bool]:
     """The rows of the page, and whether there are earlier and later ones."""
     if filters.before:
-        rows = rows_of(catalog, _page_before(query, filters))
+        rows = catalog.rows(_page_before(query, filters))
         if len(rows) > filters.limit:
             return rows[: filters.limit][::-1], True, True
         filters = filters.model_copy(update={"before": None, "before_confidence": None})  # it is the first page: whole
-    rows = rows_of(catalog, _page(query, filters))
+    rows = catalog.rows(_page(query, filters))
     shown = rows[: filters.limit]
     return shown, bool(filters.after and shown), len(rows) > filters.limit
 
@@ -140,10 +140,17 @@ def _filtered(catalog: Catalog, filters: Filters, attribute: str | None) -> sa.S
     query = sa.select(*plain, *columns).select_from(joined)
     query = query.where(table.c.attribute == attribute, of_champion(catalog))
     if filters.value is not None:
-        query = query.where(standing.value == filters.value)
+        query = query.where(_may_be(filters.value), standing.value == filters.value)
     if filters.q:
         query = query.where(table.c.sku.in_(sa.select(products.c.sku).where(*_words(filters.q))))
     return _by_answer(query, filters, standing)
+
+
+def _may_be(value: str) -> sa.ColumnElement[bool]:
+    """Predicted so, or touched by a person: what tells most of the others apart before anything is joined."""
+    table, touched = schema.predictions, schema.decisions.alias("touched")
+    same = (touched.c.sku == table.c.sku) & (touched.c.attribute == table.c.attribute)
+    return sa.or_(table.c.value == value, sa.exists().where(same))
 
 
 def _by_answer(query: sa.Select[Any], filters: Filters, standing: Standing) -> sa.Select[Any]:
@@ -204,7 +211,7 @@ def first_photos(catalog: Catalog, skus: Sequence[str]) -> dict[str, str]:
     """sku → the photo that stands for it: a side view where there is one."""
     table = schema.product_photos
     query = sa.select(table.c.sku, table.c.photo_id, table.c.view).where(table.c.sku.in_(skus))
-    rows = rows_of(catalog, query)
+    rows = catalog.rows(query)
     rows.sort(key=lambda row: (row["sku"], (row["view"] or "side").casefold() != "side", row["photo_id"]))
     found: dict[str, str] = {}
     for row in rows:
@@ -217,7 +224,7 @@ def _standings(catalog: Catalog, skus: Sequence[str]) -> dict[str, dict[str, int
     table, standing = schema.predictions, Standing()
     query = sa.select(table.c.sku, standing.column.label("standing")).select_from(standing.joined)
     counts: dict[str, dict[str, int]] = {}
-    for row in rows_of(catalog, query.where(table.c.sku.in_(skus), of_champion(catalog))):
+    for row in catalog.rows(query.where(table.c.sku.in_(skus), of_champion(catalog))):
         of_product = counts.setdefault(row["sku"], {})
         of_product[row["standing"]] = of_product.get(row["standing"], 0) + 1
     return counts

@@ -12,7 +12,7 @@ from vitrine.desk.queue import UNCERTAIN
 from vitrine.intake.labels import current_decisions
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
-from vitrine.web.queries.answers import of_champion, rows_of
+from vitrine.web.queries.answers import of_champion
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ def tallies(catalog: Catalog, attributes: Iterable[str]) -> Tallies:
     touched = asked.c.sku.in_(sa.select(schema.decisions.c.sku))
     with catalog.frozen():
         counted = sa.union_all(*(_counted(catalog, name) for name in attributes)).subquery()
-        rows = rows_of(catalog, sa.select(counted))
+        rows = catalog.rows(sa.select(counted))
         settled = _tally(catalog, doubted.where(touched, answered(asked)))
         return Tallies(
             every={row["attribute"]: row["n"] for row in rows},
             published={row["attribute"]: row["published"] for row in rows},
             opened=_tally(catalog, sa.select(asked.c.attribute).where(asked.c.turn.is_not(None))),
             doubted={name: n - settled.get(name, 0) for name, n in _tally(catalog, doubted).items()},
-            touched=[Touched(**row) for row in rows_of(catalog, _touched(catalog))],
+            touched=[Touched(**row) for row in catalog.rows(_touched(catalog))],
             without_photo=_without_photo(catalog),
         )
 
@@ -85,7 +85,7 @@ def _tally(catalog: Catalog, rows: sa.Select[Any]) -> dict[str, int]:
     """How many rows each attribute has."""
     column = rows.selected_columns["attribute"]
     counted = rows.add_columns(sa.func.count().label("n")).group_by(column)
-    return {row["attribute"]: row["n"] for row in rows_of(catalog, counted)}
+    return {row["attribute"]: row["n"] for row in catalog.rows(counted)}
 
 
 def _doubted(catalog: Catalog) -> sa.Select[Any]:
