@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from command import COMMAND
 from vitrine.demo.catalog import Planted
 from vitrine.errors import StorageError
 from vitrine.intake.items import items_of_rows
@@ -23,7 +24,6 @@ from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.workspace import Workspace
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
 ROUNDS = 4
 
 

@@ -1,20 +1,19 @@
 """Photos that arrive at a place, and what the catalog says of them."""
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 from PIL import Image
 
+from command import COMMAND
 from vitrine.automation.describe import by_path
 from vitrine.automation.ledger import Ledger
 from vitrine.automation.watch import Watch, source_of
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
 ATTRIBUTES = 13
 
 

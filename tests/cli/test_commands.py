@@ -2,31 +2,13 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from command import vitrine
 from vitrine.demo.catalog import Planted
-
-
-def vitrine(
-    *arguments: str | Path, folder: Path, expect: int = 0, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the installed command in `folder`."""
-    result = subprocess.run(
-        [sys.executable, "-c", "from vitrine.cli.main import run; run()", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == expect, f"exit {result.returncode}\n{result.stdout}\n{result.stderr}"
-    return result
 
 
 @pytest.fixture(scope="module")

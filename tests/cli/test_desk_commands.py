@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from test_commands import vitrine
 
+from command import vitrine
 from vitrine.workspace import Workspace
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import ssl
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,16 +14,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
+from command import COMMAND, vitrine
 
 
 @pytest.fixture
 def folder(trained_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained_folder, tmp_path / "workspace"))
-
-
-def vitrine(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*COMMAND, *arguments, "-w", str(folder)], capture_output=True, text=True, timeout=120)
 
 
 def times_on_one_connection(link: str) -> list[float]:
@@ -73,8 +68,8 @@ def test_a_server_over_tls_opens_by_a_link_of_https(folder: Path, certificate: t
         ["--tls-cert", key, "--tls-key", cert],
         ["--tls-cert", cert, "--tls-key", "/x"],
     ):
-        refused = vitrine("serve", "--port", "0", "--json", *wrong, folder=folder)
-        assert refused.returncode == 2 and "TLS" in json.loads(refused.stdout)["message"]
+        refused = vitrine("serve", "--port", "0", "--json", *wrong, folder=folder, expect=2)
+        assert "TLS" in json.loads(refused.stdout)["message"]
     arguments = ["serve", "--port", "0", "--json", "--tls-cert", cert, "--tls-key", key, "-w", str(folder)]
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
@@ -91,21 +86,20 @@ def test_a_server_over_tls_opens_by_a_link_of_https(folder: Path, certificate: t
 
 
 def test_another_address_demands_an_administrator(folder: Path) -> None:
-    refused = vitrine("serve", "--host", "0.0.0.0", "--port", "0", "--json", folder=folder)
-    assert refused.returncode == 1
+    refused = vitrine("serve", "--host", "0.0.0.0", "--port", "0", "--json", folder=folder, expect=1)
     assert json.loads(refused.stdout)["hint"] == "vitrine users add NAME --role admin"
 
 
 def test_accounts_are_added_listed_shut_out_and_given_tokens(folder: Path) -> None:
     password = ("--password", "a long enough password")
-    assert vitrine("users", "add", "ana", *password, "--role", "admin", folder=folder).returncode == 0
-    again = vitrine("users", "add", "ana", *password, "--json", folder=folder)
-    assert again.returncode == 2 and "already" in json.loads(again.stdout)["message"]
+    vitrine("users", "add", "ana", *password, "--role", "admin", folder=folder)
+    again = vitrine("users", "add", "ana", *password, "--json", folder=folder, expect=2)
+    assert "already" in json.loads(again.stdout)["message"]
     for wrong in (("b c", *password), ("bea", "--password", "short"), ("bea", *password, "--role", "king")):
-        assert vitrine("users", "add", *wrong, folder=folder).returncode == 2
+        vitrine("users", "add", *wrong, folder=folder, expect=2)
     token = vitrine("users", "token", "ana", "--scope", "read", folder=folder)
-    assert token.returncode == 0 and token.stdout.startswith("vt_")
-    assert vitrine("users", "disable", "ana", folder=folder).returncode == 0
+    assert token.stdout.startswith("vt_")
+    vitrine("users", "disable", "ana", folder=folder)
     listed = json.loads(vitrine("users", "list", "--json", folder=folder).stdout)
     assert [(one["name"], one["active"]) for one in listed] == [("ana", False)]
-    assert vitrine("users", "disable", "nobody", folder=folder).returncode == 2
+    vitrine("users", "disable", "nobody", folder=folder, expect=2)

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from command import COMMAND
 from vitrine.backup import backup, restore
 from vitrine.learn.promote import Comparison, promote
 from vitrine.stores import schema
@@ -24,7 +24,6 @@ from vitrine.stores.catalog import Catalog
 from vitrine.web.people import add_person
 from vitrine.workspace import Workspace
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
 PASSWORD = "a long enough password"
 
 

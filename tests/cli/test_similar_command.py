@@ -2,13 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vitrine.cli.main import run
+from command import vitrine
 from vitrine.demo.catalog import Planted
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
@@ -17,34 +16,22 @@ from vitrine.workspace import Workspace, create
 
 
 @pytest.fixture
-def call(trained: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command in the trained workspace; gives its exit status, stdout and stderr."""
+def folder(trained: Workspace) -> Path:
     trained.catalog.close()
-
-    def command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["vitrine", *words, "--workspace", str(trained.folder)])
-        try:
-            run()
-            status = 0
-        except SystemExit as stopped:
-            status = int(stopped.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return command
+    return trained.folder
 
 
-def test_a_product_and_a_photo_are_answered_as_json(call: Any, drawn: tuple[Path, Planted]) -> None:
-    status, out, _ = call("similar", "F000007", "--k", "3", "--json")
-    found = json.loads(out)
-    assert status == 0 and len(found) == 3
+def test_a_product_and_a_photo_are_answered_as_json(folder: Path, drawn: tuple[Path, Planted]) -> None:
+    found = json.loads(vitrine("similar", "F000007", "--k", "3", "--json", folder=folder).stdout)
+    assert len(found) == 3
     assert {"sku", "similarity", "probability", "why", "name", "price"} <= set(found[0])
     photo = sorted((drawn[0] / "photos").glob("F000007*.jpg"))[0]
-    status, out, err = call("similar", str(photo), "--k", "3", "--keep", "heel", "--change", "color=red", "--json")
-    assert status == 0 and len(json.loads(out)) == 3 and "F000007" in err, "the product itself is told and left out"
+    steered = ("--keep", "heel", "--change", "color=red")
+    said = vitrine("similar", photo, "--k", "3", *steered, "--json", folder=folder)
+    assert len(json.loads(said.stdout)) == 3 and "F000007" in said.stderr, "the product itself is told and left out"
 
 
-def test_what_cannot_be_done_is_told_with_its_exit_status(call: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_told_with_its_exit_status(folder: Path, tmp_path: Path) -> None:
     text = tmp_path / "a.jpg"
     text.write_text("no photo")
     blank = tmp_path / "b.png"
@@ -58,13 +45,11 @@ def test_what_cannot_be_done_is_told_with_its_exit_status(call: Any, tmp_path: P
         (["F000007", "--only", "heel"], "no filter"),
         (["F000007", "--k", "0"], "0 look-alikes"),
     ]:
-        status, out, err = call("similar", *words, "--json")
-        assert status == 2 and seen in json.loads(out)["message"] and "error:" in err, words
+        said = vitrine("similar", *words, "--json", folder=folder, expect=2)
+        assert seen in json.loads(said.stdout)["message"] and "error:" in said.stderr, words
 
 
-def test_an_embedder_that_tells_nothing_apart_raises_the_alarm(
-    tmp_path: Path, drawn: tuple[Path, Planted], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_embedder_that_tells_nothing_apart_raises_the_alarm(tmp_path: Path, drawn: tuple[Path, Planted]) -> None:
     """Twenty products whose photos differ by a gray level: any two are the same to it."""
     workspace = create(tmp_path / "same", (drawn[0] / "taxonomy.toml").read_text(encoding="utf-8"), {})
     (tmp_path / "photos").mkdir()
@@ -77,15 +62,12 @@ def test_an_embedder_that_tells_nothing_apart_raises_the_alarm(
     items = items_of_rows(read_table(tmp_path / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
     workspace.ingest(items, PhotoSource(str(tmp_path / "photos")), place="labels.csv")
     assert "any two products" in workspace.similar("s3").notes[0].message
-    monkeypatch.setattr("sys.argv", ["vitrine", "lookalike", "build", "--workspace", str(workspace.folder)])
-    with pytest.raises(SystemExit, match="1"):
-        run()
-    assert "any two products" in capsys.readouterr().err
+    assert "any two products" in vitrine("lookalike", "build", folder=workspace.folder, expect=1).stderr
 
 
-def test_the_shelf_is_built_ahead_and_measured(call: Any) -> None:
-    status, out, _ = call("lookalike", "build", "--json")
-    built = json.loads(out)
-    assert status == 0 and built["products"] == built["put"] > 400 and built["collapsed"] is None
-    status, out, _ = call("lookalike", "evaluate", "--attribute", "category", "--attribute", "color", "--json")
-    assert status == 0 and json.loads(out)["everything"]["steered"]["change"] == "color"
+def test_the_shelf_is_built_ahead_and_measured(folder: Path) -> None:
+    built = json.loads(vitrine("lookalike", "build", "--json", folder=folder).stdout)
+    assert built["products"] == built["put"] > 400 and built["collapsed"] is None
+    attributes = ("--attribute", "category", "--attribute", "color")
+    measured = json.loads(vitrine("lookalike", "evaluate", *attributes, "--json", folder=folder).stdout)
+    assert measured["everything"]["steered"]["change"] == "color"

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -13,13 +12,12 @@ import pyarrow as pa
 import pytest
 
 from answers import predictions
+from command import COMMAND
 from vitrine.errors import InputError, MissingPart
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.stores import schema
 from vitrine.stores.objects import Objects
 from vitrine.workspace import Workspace
-
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
 
 
 def worker_processes() -> list[psutil.Process]:

@@ -18,11 +18,11 @@ import pytest
 
 from answers import predictions
 from cluster_workspace import SHARED, change_settings
+from command import COMMAND
 from vitrine.workspace import Workspace
 
 pytestmark = pytest.mark.long
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()"]
 RAY = [
     sys.executable,
     "-c",

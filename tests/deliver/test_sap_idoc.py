@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import sqlalchemy as sa
 
+from command import vitrine
 from small_delivery import ledger, make, map_to_sap, publish, say, stop
 from vitrine.deliver import deliver
 from vitrine.deliver.sap.mapping import SapMapping
@@ -246,8 +247,7 @@ def test_what_was_withdrawn_after_a_crash_does_not_leave(workspace: Workspace) -
 
 def test_everything_is_sent_again_to_an_sap_that_was_restored(workspace: Workspace) -> None:
     deliver(workspace, "sap")
-    command = [sys.executable, "-c", "from vitrine.cli.main import run; run()", "export", "sap", "--full"]
-    assert subprocess.run([*command, "--dry-run"], cwd=workspace.folder, capture_output=True).returncode == 2
-    subprocess.run(command, cwd=workspace.folder, capture_output=True, check=True)
+    vitrine("export", "sap", "--full", "--dry-run", folder=workspace.folder, expect=2)
+    vitrine("export", "sap", "--full", folder=workspace.folder)
     assert len(documents(workspace)) == 24
     assert deliver(workspace, "sap").sent == 0

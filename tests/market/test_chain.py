@@ -1,22 +1,17 @@
 """The whole road through the command line, on a small simulated marketplace; and the demo that does it in one go."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-RUN = "from vitrine.cli.main import run; run()"
+from command import vitrine
 
 
 def market(*arguments: object) -> dict[str, Any]:
     """What `vitrine market … --json` answers; its stdout is that and nothing else."""
-    command = [sys.executable, "-c", RUN, "market", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, f"{arguments}: {done.stdout} {done.stderr}"
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(vitrine("market", *arguments, "--json").stdout)
     return found
 
 

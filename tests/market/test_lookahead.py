@@ -1,8 +1,6 @@
 """The look-ahead detector finds what sees the future, and the laws find wrong arithmetic: seed 4's defects, rebuilt."""
 
 import json
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_market import drawn_deals, drawn_orders, make_market
 
+from command import vitrine
 from vitrine.errors import InputError, NotFound
 from vitrine.market import lookahead as module
 from vitrine.market.duck import DuckDB
@@ -23,7 +22,6 @@ from vitrine.market.lookahead import POPULATION, Lookahead, lookahead
 from vitrine.market.queries import compute, group_queries, sql
 from vitrine.market.worlds import world
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()", "market", "lookahead", "--json"]
 DAYS = [date(2017, 6, 1), date(2017, 9, 1)]
 
 # The join of orders and items as seed 4's queries begin: orders of before the date, with all that the row says today.
@@ -157,8 +155,7 @@ def test_a_store_that_was_tampered_with_is_caught_and_the_command_exits_1(tmp_pa
     at = table.column_names.index("reviews_count_lifetime")
     more = pa.array(np.asarray(table.column(at)) + 1)
     pq.write_table(table.set_column(at, "reviews_count_lifetime", more), path)
-    found = subprocess.run([*COMMAND, "-w", str(tmp_path)], capture_output=True, text=True)
-    assert found.returncode == 1
+    found = vitrine("market", "lookahead", "--json", "-w", tmp_path, expect=1)
     leaks = json.loads(found.stdout)["leaks"]
     assert [(leak["feature"], leak["reference_date"]) for leak in leaks] == [("reviews_count_lifetime", str(DAYS[0]))]
     assert leaks[0]["rows"] == table.num_rows

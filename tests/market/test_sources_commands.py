@@ -2,25 +2,28 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-RUN = "from vitrine.cli.main import run; run()"
-FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); " + RUN
+from command import COMMAND, vitrine
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); "
 
 
-def vitrine(*arguments: object, program: str = RUN) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", program, "market", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+def on_a_full_disk(*arguments: object) -> str:
+    """What the command says; it must exit with 3."""
+    python, option, program = COMMAND
+    command = [python, option, FULL + program, "market", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3 and "Traceback" not in done.stderr, done.stderr
+    return done.stderr
 
 
 @pytest.fixture(scope="module")
 def olist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("commands") / "olist"
-    done = vitrine("simulate", folder, "--sellers", 200, "--orders", 4_000, "--seed", 2, "--faults", "--json")
-    assert done.returncode == 0, done.stderr
+    done = vitrine("market", "simulate", folder, "--sellers", 200, "--orders", 4_000, "--seed", 2, "--faults", "--json")
     report = json.loads(done.stdout)
     assert set(report) == {"folder", "seed", "rows", "bounds", "faults"}
     assert report["rows"]["orders"] > 4_000  # faulty rows come on top
@@ -28,8 +31,7 @@ def olist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ingest_reports_json_on_stdout_and_nothing_else(olist: Path, tmp_path: Path) -> None:
-    done = vitrine("ingest", olist, "--workspace", tmp_path, "--json")
-    assert done.returncode == 0, done.stderr
+    done = vitrine("market", "ingest", olist, "--workspace", tmp_path, "--json")
     report = json.loads(done.stdout)
     assert set(report) == {"source_id", "tables", "lacking", "changed"}
     assert report["tables"]["orders"]["rows"] == 4_000
@@ -37,20 +39,17 @@ def test_ingest_reports_json_on_stdout_and_nothing_else(olist: Path, tmp_path: P
 
 
 def test_ingest_tells_a_person_what_was_rejected_and_why(olist: Path, tmp_path: Path) -> None:
-    done = vitrine("ingest", olist, "--workspace", tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = vitrine("market", "ingest", olist, "--workspace", tmp_path)
     said = " ".join(done.stdout.split())
     assert "Rejected" in said and "order_id is not in orders" in said and "price lies below 0" in said
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(("ingest", "nowhere"), 2), (("simulate", "here", "--sellers", "3"), 2), (("ingest",), 2)],
+    "arguments", [("ingest", "nowhere"), ("simulate", "here", "--sellers", "3"), ("ingest",)], ids=" ".join
 )
-def test_wrong_use_exits_with_two_and_a_hint(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+def test_wrong_use_exits_with_two_and_a_hint(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     given = [str(tmp_path / one) if one in ("nowhere", "here") else one for one in arguments]
-    done = vitrine(*given)
-    assert done.returncode == code
+    done = vitrine("market", *given, expect=2)
     assert done.stdout == "" and done.stderr
 
 
@@ -61,10 +60,8 @@ def test_a_disk_that_fills_up_leaves_what_was_there(olist: Path, tmp_path: Path)
     (small / "olist_sellers_dataset.csv").write_text("\n".join(header), encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
-    assert vitrine("ingest", small, "--workspace", home).returncode == 0
-    done = vitrine("ingest", olist, "--workspace", home, program=FULL)
-    assert done.returncode == 3, done.stderr
-    assert "untouched" in done.stderr and "Traceback" not in done.stderr
+    vitrine("market", "ingest", small, "--workspace", home)
+    assert "untouched" in on_a_full_disk("ingest", olist, "--workspace", home)
     sources = home / ".vitrine" / "market" / "sources"
     assert list(json.loads((sources / "manifest.json").read_text())["tables"]) == ["sellers"]
     assert not list(sources.glob(".new-*"))
@@ -72,7 +69,5 @@ def test_a_disk_that_fills_up_leaves_what_was_there(olist: Path, tmp_path: Path)
 
 def test_a_simulation_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "olist"
-    done = vitrine("simulate", folder, "--sellers", 200, "--orders", 4_000, program=FULL)
-    assert done.returncode == 3, done.stderr
-    assert "Traceback" not in done.stderr
+    on_a_full_disk("simulate", folder, "--sellers", 200, "--orders", 4_000)
     assert list(tmp_path.iterdir()) == []

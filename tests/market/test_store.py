@@ -1,10 +1,8 @@
 """The feature store: what a build makes, skips, refuses, and what a kill leaves."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -13,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from small_market import Order, drawn_orders, make_market
 
+from command import COMMAND, vitrine
 from vitrine.errors import InputError, MissingPart, NotFound
 from vitrine.market.grid import grid
 from vitrine.market.home import Market
 
-COMMAND = [sys.executable, "-c", "from vitrine.cli.main import run; run()", "market"]
 GRID = grid("2017-03", "2017-12")
 
 
@@ -112,7 +110,19 @@ def test_a_damaged_file_is_built_again(market: Market) -> None:
 
 def test_kill_9_leaves_whole_dates_and_the_next_build_goes_on(market: Market, tmp_path: Path) -> None:
     days = grid("2017-03-01", "2017-05-31", "day")
-    command = [*COMMAND, "build", "--from", str(days[0]), "--to", str(days[-1]), "--every", "day", "-w", str(tmp_path)]
+    command = [
+        *COMMAND,
+        "market",
+        "build",
+        "--from",
+        str(days[0]),
+        "--to",
+        str(days[-1]),
+        "--every",
+        "day",
+        "-w",
+        str(tmp_path),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while len(list(market.features.folder.glob("*/features.parquet"))) < 5 and time.monotonic() < deadline:
@@ -129,11 +139,10 @@ def test_kill_9_leaves_whole_dates_and_the_next_build_goes_on(market: Market, tm
 
 
 def test_the_command_prints_its_contract(market: Market, tmp_path: Path) -> None:
-    command = [*COMMAND, "build", "--from", "2017-03", "--to", "2017-05", "--json", "-w", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    command = ("market", "build", "--from", "2017-03")
+    done = vitrine(*command, "--to", "2017-05", "--json", "-w", tmp_path)
     report = json.loads(done.stdout)
     assert {"reference_dates", "sellers", "features", "rows", "seconds", "store"} <= set(report)
     assert report["reference_dates"] == 3
-    refused = subprocess.run([*command[:-5], "--to", "2030-01", "--json"], capture_output=True, text=True, cwd=tmp_path)
-    assert refused.returncode == 2
+    refused = vitrine(*command, "--to", "2030-01", "--json", folder=tmp_path, expect=2)
     assert json.loads(refused.stdout)["error"] == "bad-input"

@@ -1,8 +1,6 @@
 """What a person or a scheduler gets from the commands: JSON contracts, exit codes, a hint."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-RUN = "from vitrine.cli.main import run; run()"
-
-
-def vitrine(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True)
+from command import vitrine
 
 
 @pytest.fixture(scope="module")
@@ -33,29 +27,28 @@ def quarters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train(quarters: Path, workspace: Path, *more: object) -> "subprocess.CompletedProcess[str]":
+def train(quarters: Path, workspace: Path) -> dict[str, Any]:
     columns = ("--label", "is_churn", "--time", "quarter", "--group", "seller", "--horizon", 92)
     command = ("market", "train", "churn", "--abt", quarters, *columns, "--trials", 1, "-w", workspace)
-    return vitrine(*command, *more)
+    report: dict[str, Any] = json.loads(vitrine(*command, "--json").stdout)
+    return report
 
 
 def test_a_ready_table_trains_a_champion_and_keeps_the_contract(quarters: Path, tmp_path: Path) -> None:
-    first = train(quarters, tmp_path, "--json")
-    assert first.returncode == 0, first.stderr
-    report: dict[str, Any] = json.loads(first.stdout)
+    report = train(quarters, tmp_path)
     assert {"task", "rows", "sellers", "auc", "auc_out_of_time", "baselines", "model", "promoted"} <= set(report)
     assert (report["task"], report["rows"], report["sellers"], report["promoted"]) == ("churn", 1_200, 300, True)
     assert {"mean", "low", "high", "n"} <= set(report["auc"]) & set(report["auc_out_of_time"])
     assert report["auc_out_of_time"]["low"] > 0.6
     assert set(report["baselines"]) == {"base_rate", "logistic"}
 
-    scored = vitrine("market", "score", "churn", "--json", "-w", tmp_path)
-    assert scored.returncode == 1 and "a table given by hand" in scored.stdout  # its features cannot be made here
+    scored = vitrine("market", "score", "churn", "--json", "-w", tmp_path, expect=1)
+    assert "a table given by hand" in scored.stdout  # its features cannot be made here
 
-    promoted = vitrine("market", "promote", "churn", "-w", tmp_path)
-    assert promoted.returncode == 1 and "is the champion already" in promoted.stderr
-    back = vitrine("market", "promote", "churn", "--back", "-w", tmp_path)
-    assert back.returncode == 2 and "no earlier champion" in back.stderr
+    promoted = vitrine("market", "promote", "churn", "-w", tmp_path, expect=1)
+    assert "is the champion already" in promoted.stderr
+    back = vitrine("market", "promote", "churn", "--back", "-w", tmp_path, expect=2)
+    assert "no earlier champion" in back.stderr
 
     listed = json.loads(vitrine("market", "models", "--json", "-w", tmp_path).stdout)
     assert listed["champions"] == {"market-churn": report["model"]}
@@ -66,30 +59,29 @@ def test_a_first_model_that_is_no_better_than_a_coin_is_no_champion(quarters: Pa
     coin = np.random.default_rng(1).random(table.num_rows) < 0.5
     noise = tmp_path / "noise.parquet"
     pq.write_table(table.set_column(table.column_names.index("is_churn"), "is_churn", pa.array(coin)), noise)
-    report = json.loads(train(noise, tmp_path, "--json").stdout)
+    report = train(noise, tmp_path)
     assert report["promoted"] is False and "not shown to be better than a coin" in report["not_promoted"]
-    promoted = vitrine("market", "promote", "churn", "-w", tmp_path)
-    assert promoted.returncode == 1 and "not shown to be better than a coin" in promoted.stderr
-    assert vitrine("market", "score", "churn", "-w", tmp_path).returncode == 2
-    again = json.loads(train(quarters, tmp_path, "--json").stdout)
-    assert again["promoted"] is True, "what can be learnt becomes the first champion later"
+    promoted = vitrine("market", "promote", "churn", "-w", tmp_path, expect=1)
+    assert "not shown to be better than a coin" in promoted.stderr
+    vitrine("market", "score", "churn", "-w", tmp_path, expect=2)
+    assert train(quarters, tmp_path)["promoted"] is True, "what can be learnt becomes the first champion later"
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "status", "words"),
     [
-        (("train", "chrun"), "no task 'chrun'"),
-        (("score", "churn"), "no champion of churn"),
-        (("models",), "no model yet"),
-        (("report",), "no champion to report on"),
+        (("train", "chrun"), 2, "no task 'chrun'"),
+        (("score", "churn"), 2, "no champion of churn"),
+        (("models",), 1, "no model yet"),
+        (("report",), 2, "no champion to report on"),
     ],
 )
-def test_what_cannot_be_done_says_what_to_do(tmp_path: Path, command: tuple[str, ...], words: str) -> None:
-    result = vitrine("market", *command, "-w", tmp_path)
-    assert result.returncode in (1, 2) and words in result.stderr and "hint:" in result.stderr
+def test_what_cannot_be_done_says_what_to_do(tmp_path: Path, command: tuple[str, ...], status: int, words: str) -> None:
+    result = vitrine("market", *command, "-w", tmp_path, expect=status)
+    assert words in result.stderr and "hint:" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_table_without_horizon_is_asked_for_one(quarters: Path, tmp_path: Path) -> None:
-    result = vitrine("market", "train", "churn", "--abt", quarters, "-w", tmp_path)
-    assert result.returncode == 2 and "--abt needs --horizon" in result.stderr
+    result = vitrine("market", "train", "churn", "--abt", quarters, "-w", tmp_path, expect=2)
+    assert "--abt needs --horizon" in result.stderr
