@@ -144,6 +144,7 @@ def test_a_store_that_keeps_failing_is_a_clear_error(
     import s3fs
 
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 2)
     s3fs.S3FileSystem.clear_instance_cache()
     objects = Objects(f"s3://{bucket}/place")
     store.fault = lambda number, method, path: fault

@@ -21,13 +21,18 @@ PASSWORD = "a long enough password"
 
 @pytest.fixture(scope="session")
 def classified_folder(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drawn catalog with a champion and its answers, a third of it without labels; copy it before writing."""
+    """The drawn catalog with a champion and its answers, a third of it without labels, and one account a role.
+
+    Copy it before writing.
+    """
     folder = Path(shutil.copytree(trained_folder, tmp_path_factory.mktemp("classified") / "workspace"))
     workspace = Workspace(folder)
     labels = schema.labels
     with workspace.catalog.transaction() as connection:  # as if these were new arrivals
         connection.execute(sa.delete(labels).where(sa.or_(*(labels.c.sku.endswith(digit) for digit in "147"))))
     workspace.classify()
+    for role in ROLES:  # here, since keeping a password takes long on purpose
+        add_person(workspace.catalog, role, PASSWORD, role=role)
     workspace.catalog.close()
     return folder
 
@@ -42,9 +47,7 @@ def workspace(classified_folder: Path, tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def app(workspace: Workspace) -> FastAPI:
-    """The app as it stands on an address that others reach, with one account a role."""
-    for role in ROLES:
-        add_person(workspace.catalog, role, PASSWORD, role=role)
+    """The app as it stands on an address that others reach."""
     return create_app(workspace, Access(by_link=False))
 
 

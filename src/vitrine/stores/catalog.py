@@ -5,6 +5,7 @@ import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import RLock, local
@@ -267,20 +268,33 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _migrate(engine: sa.Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = _scripts()
+    with engine.connect() as connection:
+        if _revision(connection) == scripts.get_current_head():
+            return  # without a lock: whoever only opens a catalog does not wait for those who write
     with _writing(engine) as connection:
         if engine.dialect.name == "postgresql":  # several processes may open a new catalog at once
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        _check_known(_revision(connection), scripts)
+        config = Config()
+        config.set_main_option("script_location", scripts.dir)
         config.attributes["connection"] = connection
-        _check_known(connection, config)
         command.upgrade(config, "head")
 
 
-def _check_known(connection: sa.Connection, config: Config) -> None:
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations, which are many files, read once in a process."""
+    return ScriptDirectory(str(Path(__file__).parent / "migrations"))
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _check_known(here: str | None, scripts: ScriptDirectory) -> None:
     """Refuse a catalog that a newer version has migrated already: this one would write what that one cannot read."""
-    here = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in scripts.walk_revisions()}
     if here is not None and here not in known:
         raise Refused(
             f"the catalog has schema {here}, this version of Vitrine knows schemas up to {max(known)}",
