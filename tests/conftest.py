@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from cluster_workspace import cluster as cluster
 from cluster_workspace import expected as expected
@@ -89,13 +90,29 @@ def postgresql() -> Iterator[str]:
     server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty catalog in SQLite; a copy of it opens at once."""
+    path = tmp_path_factory.mktemp("empty") / "catalog.sqlite"
+    Catalog(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_database(postgresql: str) -> str:
+    """The name of a database with an empty catalog; a copy of it opens at once."""
+    url = new_database(postgresql)
+    Catalog(url).close()
+    return str(sa.make_url(url).database)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty catalog, once in SQLite and once in PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('empty_file'), tmp_path / 'catalog.sqlite')}"
     server: str = request.getfixturevalue("postgresql")
-    return new_database(server)
+    return new_database(server, like=request.getfixturevalue("empty_database"))
 
 
 @pytest.fixture

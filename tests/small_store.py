@@ -32,9 +32,9 @@ def new_bucket() -> str:
     return name
 
 
-def new_database(server: str) -> str:
-    """The URL of an empty database of its own at a PostgreSQL (fixture `postgresql`)."""
+def new_database(server: str, *, like: str = "template1") -> str:
+    """The URL of a database of its own at a PostgreSQL (fixture `postgresql`): empty, or a copy of the one named."""
     name = f"t{uuid.uuid4().hex}"
     with sa.create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {like}"))
     return server.format(name=name)
