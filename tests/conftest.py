@@ -1,11 +1,12 @@
 """What several tests share: real data where it is, a small drawn workspace, an S3 endpoint over HTTP."""
 
 import datetime
+import fcntl
 import ipaddress
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -44,6 +45,20 @@ def real_data() -> Path:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one of the test processes makes and all of them read."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, unfinished = shared / name, shared / f"{name}-unfinished"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
     """A drawn catalog of 420 products with planted faults."""
@@ -62,13 +77,15 @@ def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained_folder(drawn: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a workspace with the drawn catalog ingested and a champion trained; copy it before writing."""
-    folder = tmp_path_factory.mktemp("trained")
-    workspace = make_workspace(folder, drawn[0])
-    run_training(workspace, attributes=None, on_embed=silent, on_train=silent)
-    workspace.catalog.close()
-    return folder
+
+    def train(folder: Path) -> None:
+        workspace = make_workspace(folder, request.getfixturevalue("drawn")[0])
+        run_training(workspace, attributes=None, on_embed=silent, on_train=silent)
+        workspace.catalog.close()
+
+    return made_once(tmp_path_factory, "trained", train)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import sqlalchemy as sa
-from scipy.stats import binomtest
 
 from vitrine.desk import journal
 from vitrine.desk.journal import DECIDED, REVIEW
+from vitrine.learn.certify import upper_bound
 from vitrine.records import Decision
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -87,15 +87,14 @@ def cohens_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 
 def _agreement(attribute: str, pairs: Sequence[tuple[str, str]]) -> Agreement:
-    same = sum(a == b for a, b in pairs)
-    exact = binomtest(same, len(pairs)).proportion_ci(method="exact")
+    n, same = len(pairs), sum(a == b for a, b in pairs)
     kappa = cohens_kappa(pairs)
     confused = Counter(tuple(sorted(pair)) for pair in pairs if pair[0] != pair[1])
     return Agreement(
         attribute=attribute,
-        n=len(pairs),
-        agreed=same / len(pairs),
-        agreed_interval=(float(exact.low), float(exact.high)),
+        n=n,
+        agreed=same / n,
+        agreed_interval=(1 - upper_bound(n - same, n, 0.025), upper_bound(same, n, 0.025)),
         kappa=kappa,
         kappa_interval=None if kappa is None else _bootstrap(pairs),
         confused=[(a, b, count) for (a, b), count in confused.most_common()],

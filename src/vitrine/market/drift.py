@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 Floats = NDArray[np.float64]
 LIMIT = 0.25
@@ -115,7 +115,7 @@ def drift_by_month(references: Mapping[str, Reference], months: Sequence[Mapping
 
 @cache
 def _quantile(freedom: int, comparisons: int) -> float:
-    return float(chi2.ppf(1 - _RISK / comparisons, freedom))
+    return float(chdtri(freedom, _RISK / comparisons))
 
 
 def _calendar(months: Sequence[Floats]) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from vitrine.learn.certify import upper_bound
 
@@ -60,7 +60,7 @@ def prove(scores: Scores, ascending: Scores, *, rate: float, confidence: float) 
     best, below = None, 0
     for level in ascending:
         errors = int((scores < level).sum())
-        if not len(scores) or binom.cdf(errors, len(scores), rate) > 1 - confidence:
+        if not len(scores) or bdtr(errors, len(scores), rate) > 1 - confidence:
             break
         best, below = float(level), errors
     upper = upper_bound(below, len(scores), 1 - confidence) if best is not None else 1.0
