@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?=
-# three processes on two cores: a third of the time a test waits for a disk, a server or a process of its own
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --durations 25
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --durations 25
 
 .PHONY: demo test test-long lint docs bench serve clean
 
