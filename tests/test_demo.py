@@ -2,25 +2,17 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from command import COMMAND
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
     folder = tmp_path_factory.mktemp("demo")
-    command = [
-        sys.executable,
-        "-c",
-        "from vitrine.cli.main import run; run()",
-        "demo",
-        "--products",
-        "480",
-        "--seed",
-        "3",
-    ]
+    command = [*COMMAND, "demo", "--products", "480", "--seed", "3"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stderr
     return folder, json.loads((folder / "vitrine-demo" / "demo.json").read_text(encoding="utf-8")), result.stdout

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from small_store import new_database
 from vitrine.errors import StorageError
 from vitrine.records import Product
 from vitrine.stores import schema
@@ -78,3 +79,16 @@ def test_frozen_reads_see_one_moment_whatever_others_write(catalog: Catalog) -> 
             assert len(connection.execute(schema.products.select()).all()) == 1
     assert catalog.count(schema.products) == 2
     other.close()
+
+
+def test_a_database_that_ended_all_connections_is_asked_on_new_ones(postgresql: str) -> None:
+    catalog = Catalog(new_database(postgresql))
+    assert catalog.count(schema.products) == 0
+    name = sa.make_url(catalog.url).database
+    ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name").bindparams(
+        name=name
+    )
+    with sa.create_engine(postgresql.format(name="postgres")).connect() as connection:
+        assert connection.execute(ended).all()
+    assert catalog.count(schema.products) == 0
+    catalog.close()

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from command import vitrine
 from small_desk import TAXONOMY_TEXT, add_products
-from vitrine.cli.main import app
 from vitrine.desk.fill import fill
 from vitrine.workspace import create
 
@@ -26,9 +25,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(workspace.folder)
 
     def call(*arguments: str, expect: int = 0) -> dict:
-        result = CliRunner().invoke(app, ["decisions", *arguments, "--json"])
-        assert result.exit_code == expect, (result.output, result.exception)
-        return json.loads(result.stdout)
+        return json.loads(vitrine("decisions", *arguments, "--json", expect=expect).stdout)
 
     return call
 

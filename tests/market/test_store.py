@@ -110,19 +110,8 @@ def test_a_damaged_file_is_built_again(market: Market) -> None:
 
 def test_kill_9_leaves_whole_dates_and_the_next_build_goes_on(market: Market, tmp_path: Path) -> None:
     days = grid("2017-03-01", "2017-05-31", "day")
-    command = [
-        *COMMAND,
-        "market",
-        "build",
-        "--from",
-        str(days[0]),
-        "--to",
-        str(days[-1]),
-        "--every",
-        "day",
-        "-w",
-        str(tmp_path),
-    ]
+    dates = ["--from", str(days[0]), "--to", str(days[-1]), "--every", "day"]
+    command = [*COMMAND, "market", "build", *dates, "-w", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while len(list(market.features.folder.glob("*/features.parquet"))) < 5 and time.monotonic() < deadline:

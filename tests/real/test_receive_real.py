@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from vitrine.cli.main import app
+from command import vitrine
 from vitrine.receive.orders import order_line
 from vitrine.receive.receiver import Receiver
 from vitrine.stores import schema
@@ -27,15 +26,13 @@ def workspace(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Work
     with (folder / "orders.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerows([("line", "brand"), *((brand, brand) for brand in BRANDS)])
-    at = ["-w", str(folder)]
     for arguments in (
-        ["init", *by_folder, "--weights", str(weights)],
+        ["init", *by_folder, "--weights", weights],
         ["ingest", photos, "--folders", "--attribute", "brand"],
         ["train"],
-        ["orders", str(folder / "orders.csv")],
+        ["orders", "orders.csv"],
     ):
-        result = CliRunner().invoke(app, [*arguments, *at])
-        assert result.exit_code == 0, result.output
+        vitrine(*arguments, folder=folder)
     return Workspace(folder)
 
 
@@ -61,12 +58,14 @@ def test_photos_of_the_test_part_are_answered_as_promised(workspace: Workspace, 
 def test_the_command_keeps_its_contract(workspace: Workspace, real_data: Path, tmp_path: Path) -> None:
     photo = next((real_data / "shoe-brands" / "converse").iterdir())
     (tmp_path / "orders.csv").write_text("line,brand,quantity,unit\n7,Converse,12,pairs\n8,Zephyr,1,pair\n")
-    at = ["--order", str(tmp_path / "orders.csv"), "-w", str(workspace.folder), "--json"]
-    result = CliRunner().invoke(app, ["receive", str(photo), "--line", "7", *at])
-    answer = json.loads(result.stdout)
+
+    def receive(line: str, *, expect: int = 0) -> dict:
+        order = ("--order", tmp_path / "orders.csv", "--line", line)
+        said = vitrine("receive", photo, *order, "--json", folder=workspace.folder, expect=expect)
+        return json.loads(said.stdout)
+
+    answer = receive("7")
     assert answer["answer"] in ("match", "unknown") and answer["expected"] == "converse" and answer["evidence"]
     assert 0 <= answer["confidence"] <= 1
-    again = json.loads(CliRunner().invoke(app, ["receive", str(photo), "--line", "7", *at]).stdout)
-    assert again == answer, "the same receipt twice is one"
-    stranger = CliRunner().invoke(app, ["receive", str(photo), "--line", "8", *at])
-    assert json.loads(stranger.stdout)["reason"] == "brand_not_learnt" and stranger.exit_code == 1
+    assert receive("7") == answer, "the same receipt twice is one"
+    assert receive("8", expect=1)["reason"] == "brand_not_learnt"

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -17,14 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
-from typer.testing import CliRunner
 
+from command import COMMAND, vitrine
 from drawn_workspace import make_workspace
 from vitrine.checks.check import Report, check
 from vitrine.checks.confident import Suspect, blatant, suspects
 from vitrine.checks.page import SHOWN, write_page
 from vitrine.checks.seen import Seen, percent
-from vitrine.cli.main import app
 from vitrine.demo.catalog import Planted
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import describe_photo
@@ -325,21 +323,13 @@ def test_hostile_names_stay_text_in_the_page(hostile: Workspace, tmp_path: Path)
 
 
 def test_hostile_names_stay_text_in_the_terminal(hostile: Workspace) -> None:
-    result = CliRunner().invoke(app, ["check", "--workspace", str(hostile.folder)])
-    assert result.exit_code == 0, result.output
+    result = vitrine("check", folder=hostile.folder)
     assert "<img src=x>[/red]" in result.stdout and "[bold]" in result.stdout
     assert "\x1b[2J" not in result.stdout and "\u202e" not in result.stdout
 
 
 def test_a_terminal_breaks_lines_between_words_and_a_pipe_does_not(hostile: Workspace) -> None:
-    arguments = [
-        sys.executable,
-        "-c",
-        "from vitrine.cli.main import run; run()",
-        "check",
-        "--workspace",
-        str(hostile.folder),
-    ]
+    arguments = [*COMMAND, "check", "--workspace", str(hostile.folder)]
     shown = {
         name: subprocess.run(arguments, env=os.environ | how, capture_output=True, text=True, check=True).stdout
         for name, how in {"terminal": {"FORCE_COLOR": "1", "COLUMNS": "80"}, "pipe": {"COLUMNS": "80"}}.items()
@@ -352,9 +342,7 @@ def test_a_terminal_breaks_lines_between_words_and_a_pipe_does_not(hostile: Work
 
 
 def test_json_has_findings_and_counts_and_nothing_else(hostile: Workspace, tmp_path: Path) -> None:
-    arguments = ["check", "--json", "--workspace", str(hostile.folder), "--page", str(tmp_path / "here.html")]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
+    result = vitrine("check", "--json", "--page", tmp_path / "here.html", folder=hostile.folder)
     report = json.loads(result.stdout)
     assert set(report) == {"findings", "counts"}
     assert all(

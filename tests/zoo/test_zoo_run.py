@@ -9,9 +9,8 @@ import pytest
 pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
 
 import torch
-from typer.testing import CliRunner
 
-from vitrine.cli.main import app
+from command import vitrine
 from vitrine.errors import NotFound, Refused
 from vitrine.zoo.cost import multiply_adds, parameters
 from vitrine.zoo.drawn import draw_garments
@@ -113,23 +112,16 @@ def test_a_name_that_is_none_is_answered_with_the_nearest() -> None:
 
 
 def test_the_commands_run_show_and_verify(tmp_path: Path) -> None:
-    def vitrine(*words: str) -> tuple[int, str]:
-        result = CliRunner().invoke(app, ["zoo", *words, "--folder", str(tmp_path), "--drawn"])
-        return result.exit_code, result.stdout
+    def zoo(*words: str, expect: int = 0) -> str:
+        return vitrine("zoo", *words, "--folder", tmp_path, "--drawn", expect=expect).stdout
 
-    assert vitrine("run", "rnn-course", "--minutes", "0", "--threads", "1")[0] == 1, "not finished: the answer is no"
-    status, out = vitrine("run", "rnn-course", "--minutes", "0", "--judge", "--threads", "1", "--json")
-    assert status == 0
-    said = json.loads(out)
+    zoo("run", "rnn-course", "--minutes", "0", "--threads", "1", expect=1)  # not finished: the answer is no
+    said = json.loads(zoo("run", "rnn-course", "--minutes", "0", "--judge", "--threads", "1", "--json"))
     assert said["waiting"] == ["rnn-course, seed 0"] and said["judged"][0]["epochs"] == 1
-    status, out = vitrine("results", "--json")
-    assert (status, json.loads(out)[0]["entry"]) == (0, "rnn-course")
-    status, out = vitrine("results", "rnn-course")
-    assert status == 0 and "ankle boot" in out
-    status, out = vitrine("verify", "rnn-course", "--json")
-    assert (status, json.loads(out)["accuracy"]) == (0, said["judged"][0]["accuracy"])
-    status, _ = vitrine("verify", "resnet9")
-    assert status != 0
+    assert json.loads(zoo("results", "--json"))[0]["entry"] == "rnn-course"
+    assert "ankle boot" in zoo("results", "rnn-course")
+    assert json.loads(zoo("verify", "rnn-course", "--json"))["accuracy"] == said["judged"][0]["accuracy"]
+    zoo("verify", "resnet9", expect=2)
 
 
 def test_what_a_trained_network_sees_groups_better_than_pixels(tmp_path: Path) -> None:

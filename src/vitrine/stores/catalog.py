@@ -124,7 +124,7 @@ class Catalog:
             return pa.Table.from_batches(self.batches(select, connection), schema=_arrow_schema(select))
 
     def rows(self, query: sa.Select[Any] | sa.Table) -> list[dict[str, Any]]:
-        """The answer to a query as dictionaries, for answers that are not large."""
+        """The answer to a query as dictionaries; what is large takes less room as a table (`read`)."""
         select = sa.select(query) if isinstance(query, sa.Table) else query
         with self.reading() as connection:
             return [dict(row) for row in connection.execute(select).mappings()]
@@ -155,7 +155,7 @@ class Catalog:
     def revision(self) -> str:
         """The version of the schema."""
         with self._failures(), self._engine.connect() as connection:
-            return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
+            return str(_revision(connection))
 
     def moment(self, connection: sa.Connection) -> datetime:
         """Now by the clock that all processes of this catalog share: the database's; SQLite has that of its machine."""
