@@ -1,4 +1,4 @@
-"""Where tests write, and which modules are collected: those that need torch or ray where the extra `train` or `ray` is installed."""
+"""Where tests write; modules that need torch or ray are collected where the extra `train` or `ray` is installed."""
 
 import importlib.util
 import os
@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# Tests make hundreds of databases; on a disk they wait for it longer than they compute. A folder in memory, where there is room.
+# Tests make hundreds of databases and would wait for the disk longer than they compute: in memory, where there is room.
 _MEMORY = Path("/dev/shm")
 if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
     os.environ["TMPDIR"] = str(_MEMORY)

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from vitrine.errors import InputError, StorageError
+from vitrine.errors import InputError, StorageError, sentence
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
@@ -116,7 +116,8 @@ def classify(
     call continues.
     """
     if not photos_of:
-        raise InputError("the catalog has no product with a photo", hint="vitrine ingest PHOTOS --table labels.csv")
+        hint = "vitrine ingest PHOTOS --table labels.csv"
+        raise InputError(sentence("the catalog has no product with a photo"), hint=hint)
     started = time.perf_counter()
     basis = {sku: _basis(model.model_id, photos, stopped) for sku, photos in photos_of.items()}
     due = _due(catalog, basis)

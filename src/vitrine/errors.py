@@ -29,9 +29,34 @@ def sentence(pattern: str, **values: Any) -> Sentence:
     >>> said, said.pattern
     ("there is no product 'A1'", 'there is no product {sku!r}')
     """
+    return _made(pattern, values)
+
+
+def _made(pattern: str, values: Mapping[str, Any]) -> Sentence:
     made = Sentence(pattern.format(**values))
     made.pattern, made.values = pattern, values
     return made
+
+
+def packed(said: Any) -> Any:
+    """What JSON keeps of what was said, so that `unpacked` gives its sentences again, each to be told in any language.
+
+    >>> unpacked(packed({"message": sentence("there is no product {sku!r}", sku="A1")}))["message"].pattern
+    'there is no product {sku!r}'
+    """
+    if isinstance(said, Sentence):
+        plain = all(isinstance(value, str | int | float) for value in said.values.values())
+        return {"pattern": said.pattern, "values": packed(said.values)} if plain else str(said)
+    return {name: packed(one) for name, one in said.items()} if isinstance(said, Mapping) else said
+
+
+def unpacked(kept: Any) -> Any:
+    """What was said, from what JSON kept of it."""
+    if not isinstance(kept, Mapping):
+        return kept
+    if set(kept) == {"pattern", "values"}:
+        return _made(kept["pattern"], unpacked(kept["values"]))
+    return {name: unpacked(one) for name, one in kept.items()}
 
 
 class VitrineError(Exception):

@@ -29,7 +29,7 @@ from vitrine.embed.embed_missing import embed_missing
 from vitrine.embed.embedder import Embedder
 from vitrine.embed.embeddings import Embeddings
 from vitrine.engine import LOCAL, open_engine
-from vitrine.errors import InputError, NotFound, StorageError
+from vitrine.errors import InputError, NotFound, StorageError, sentence
 from vitrine.intake.clean import Cleaning
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
 from vitrine.intake.items import Items
@@ -252,7 +252,7 @@ class Workspace:
         """A model by id, by default the champion; NotFound when none was trained."""
         chosen = model_id or champion_of(self.catalog)
         if chosen is None:
-            raise NotFound("there is no champion yet", hint="vitrine train makes the first one")
+            raise NotFound(sentence("there is no champion yet"), hint=sentence("vitrine train makes the first one"))
         model = models.load(chosen, self.data / "models", self.taxonomy)
         model.check_embedder(self.embedding_id)
         return model

@@ -35,9 +35,12 @@ def test_a_job_runs_in_its_own_process_and_a_second_one_is_refused_meanwhile(app
     assert "Classify" in admin.get("/jobs", headers=PAGE).text
 
 
-def test_a_job_that_fails_says_why(admin: Visitor) -> None:
+def test_a_job_that_fails_says_why_in_the_readers_language(admin: Visitor) -> None:
     job = wait_for(admin, admin.post("/api/v1/jobs", json={"kind": "roll_back"}).json()["job_id"])
     assert job["state"] == "failed" and "no earlier champion" in job["message"]
+    assert "no earlier champion" in admin.get("/jobs", headers=PAGE).text
+    admin.post("/language", data={"language": "pt", "back": "/jobs", "forgery": admin.forgery})
+    assert "não há campeão anterior" in admin.get("/jobs", headers=PAGE).text
 
 
 def test_a_job_that_went_silent_is_interrupted_and_bars_nobody(app: FastAPI, admin: Visitor) -> None:

@@ -1,13 +1,15 @@
 """Every language has every text, with the same places for values; nothing on a page is left untranslated."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import vitrine.web
-from vitrine.errors import sentence
+from vitrine.errors import packed, sentence, unpacked
+from vitrine.learn.promote import Comparison
 from vitrine.taxonomy import parse
 from vitrine.web.people import LANGUAGES
 from vitrine.web.speech import speak
@@ -79,5 +81,12 @@ def test_a_sentence_is_told_with_the_names_that_people_read() -> None:
     counted = sentence("look-alikes are being prepared: {done:,} of {total:,} products", done=1200, total=120_000)
     assert (
         speak("es").tell(counted, taxonomy) == "se están preparando los similares: 1\u202f200 de 120\u202f000 productos"
+    )
+    verdict = Comparison("md-b", "md-a", 1200, 0.0123, (-0.001, 0.0256), ("color = red",)).sentence()
+    kept = json.loads(json.dumps(packed(sentence("not promoted: {verdict}", verdict=verdict))))
+    assert unpacked(kept) == f"not promoted: {verdict}"
+    assert speak("pt").tell(unpacked(kept), taxonomy) == (
+        "não promovido: md-b contra md-a: +1,23 pontos (intervalo de 95 % de -0,10 a +2,56, n = 1\u202f200); "
+        "cai em color = red"
     )
     assert speak("pt").tell("no sentence, stays", taxonomy) == "no sentence, stays"

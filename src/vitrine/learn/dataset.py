@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vitrine.errors import InputError, NotFound
+from vitrine.errors import InputError, NotFound, sentence
 from vitrine.intake.labels import chosen_by_models, current_labels, spoken_labels
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.learn.split import check_no_crossing, split, style_key
@@ -64,7 +64,8 @@ def freeze(catalog: Catalog, taxonomy: Taxonomy, folder: Path, *, salt: str = ""
     products = catalog.read(schema.products)
     links = catalog.read(schema.product_photos)
     if not links.num_rows:
-        raise InputError("the catalog has no photo yet", hint="vitrine ingest PHOTOS --table labels.csv")
+        hint = "vitrine ingest PHOTOS --table labels.csv"
+        raise InputError(sentence("the catalog has no photo yet"), hint=hint)
     twins = catalog.read(schema.twins)
     placed = split(products, links, twins=twins, previous=catalog.read(schema.members), salt=salt)
     check_no_crossing(placed.members, links, twins)

@@ -52,7 +52,7 @@ class Comparison:
     @property
     def advice(self) -> str:
         """What to do where nothing is proven."""
-        return "label more products where the gain is small; `vitrine models` shows both scorecards"
+        return sentence("label more products where the gain is small; `vitrine models` shows both scorecards")
 
     @property
     def worse(self) -> bool:
@@ -62,10 +62,17 @@ class Comparison:
     def sentence(self) -> str:
         """The comparison as a person reads it."""
         low, high = self.interval
-        between = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}"
-        gain = f"{100 * self.gain:+.2f} points ({between}, n = {self.n:,})"
-        drops = f"; drops in {', '.join(self.drops)}" if self.drops else ""
-        return f"{self.challenger} against {self.champion}: {gain}{drops}"
+        compared = sentence(
+            "{challenger} against {champion}: {gain:+.2f} points (95 % interval {low:+.2f} to {high:+.2f}, n = {n:,})",
+            challenger=self.challenger,
+            champion=self.champion,
+            gain=100 * self.gain,
+            low=100 * low,
+            high=100 * high,
+            n=self.n,
+        )
+        drops = ", ".join(self.drops)
+        return sentence("{compared}; drops in {drops}", compared=compared, drops=drops) if drops else compared
 
 
 def compare(challenger: pa.Table, champion: pa.Table, *, names: tuple[str, str]) -> Comparison:
@@ -162,15 +169,12 @@ def promote(catalog: Catalog, model_id: str, comparison: Proof | None, *, line: 
     history = champion_history(catalog, line=line)
     champion = history[-1].model_id if history else None
     if champion == model_id:
-        raise Refused(f"{model_id} is the champion already")
+        raise Refused(sentence("{model} is the champion already", model=model_id))
     compared = (comparison.challenger, comparison.champion) if comparison else None
     if champion is not None and compared != (model_id, champion):
         raise Refused(f"{model_id} was not compared with the champion {champion}", hint="vitrine promote")
     if comparison is not None and not comparison.proven:
-        raise Refused(
-            f"not promoted: {comparison.sentence()}",
-            hint=comparison.advice,
-        )
+        raise Refused(sentence("not promoted: {verdict}", verdict=comparison.sentence()), hint=comparison.advice)
     reason: dict[str, Any] = {"reason": "the first model"}
     evidence = asdict(cast("Any", comparison)) if comparison else reason
     return _append(catalog, line, history, model_id, "promoted", evidence)
@@ -181,7 +185,8 @@ def roll_back(catalog: Catalog, *, reason: str = "", line: str = PHOTOS) -> Prom
     history = champion_history(catalog, line=line)
     before = earlier_champion(history)
     if before is None:
-        raise NotFound("there is no earlier champion to go back to", hint="vitrine models shows the history")
+        hint = sentence("vitrine models shows the history")
+        raise NotFound(sentence("there is no earlier champion to go back to"), hint=hint)
     return _append(catalog, line, history, before, _ROLLED_BACK, {"reason": reason or "asked for"})
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vitrine.config import LearnSettings
-from vitrine.errors import InputError
+from vitrine.errors import InputError, sentence
 from vitrine.learn.answers import ANSWERS, WHOLE_PRODUCT, whole_products
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.certify import Certificate, certify, certify_values
@@ -70,7 +70,8 @@ def train(
     known, left_out = learnable(dataset, names, settings.min_rows)
     if not known:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise InputError(f"nothing to learn ({reasons})", hint="label more products, or lower [learn] min_rows")
+        hint = sentence("label more products, or lower [learn] min_rows")
+        raise InputError(sentence("nothing to learn ({reasons})", reasons=reasons), hint=hint)
     train_rows, calibrate_rows = (np.flatnonzero(dataset.parts == part) for part in ("train", "calibrate"))
     if basis is None:
         learnt: dict[str, Learnt] = {}

@@ -24,6 +24,13 @@ _COMMA = frozenset({"pt", "es", "id"})
 NAMES = {"en": "English", "pt": "Português", "es": "Español", "id": "Bahasa Indonesia"}
 
 
+class _WithComma(float):
+    """A number that any format writes with a decimal comma."""
+
+    def __format__(self, spec: str) -> str:
+        return float.__format__(self, spec).replace(".", ",")
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """One language: `t(key, …)` gives a text, the other methods write figures."""
@@ -50,12 +57,16 @@ class Speech:
 
     def _read(self, name: str, values: Mapping[str, Any], taxonomy: Taxonomy) -> Any:
         value = values[name]
+        if isinstance(value, Sentence):
+            return self.tell(value, taxonomy)
         if name == "attribute":
             return self.attribute(taxonomy, value)
         if name == "value":
             return self.value(taxonomy, values["attribute"], value)
         if name in ("outcome", "role", "kind"):
             return self.words.get(f"{name}.{value.replace(' ', '_')}", value)
+        if isinstance(value, float) and self.language in _COMMA:
+            return _WithComma(value)
         return self.count(value) if isinstance(value, int) and self.sentences else value
 
     def count(self, number: int | None) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from vitrine.errors import NotFound, Refused, sentence
+from vitrine.errors import NotFound, Refused, packed, sentence, unpacked
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -94,7 +94,7 @@ def tell(connection: sa.Connection, kind: str, job_id: str, body: Mapping[str, A
     table = schema.events
     if kind == PROGRESS:
         connection.execute(sa.delete(table).where(table.c.kind == PROGRESS, table.c.subject == job_id))
-    text = json.dumps(body, ensure_ascii=False, default=str)
+    text = json.dumps(packed(body), ensure_ascii=False, default=str)
     connection.execute(sa.insert(table).values(kind=kind, subject=job_id, body=text, happened_at=now()))
 
 
@@ -113,7 +113,7 @@ def _folded(events: list[Any]) -> list[Job]:
 
 
 def _job(job_id: str, events: list[Any]) -> Job:
-    bodies = {event["kind"]: json.loads(event["body"]) for event in events}
+    bodies = {event["kind"]: unpacked(json.loads(event["body"])) for event in events}
     asked, progress, failed = bodies[ASKED], bodies.get(PROGRESS, {}), bodies.get(FAILED, {})
     silent = now() - events[-1]["happened_at"] > _SILENCE
     ended = "done" if DONE in bodies else "failed" if failed else None
