@@ -90,12 +90,17 @@ def test_the_product_page_says_who_said_what(app: FastAPI, viewer: Visitor) -> N
     sku = first_sku(viewer)
     page = viewer.get("/api/v1/product", params={"sku": sku}).json()
     assert {one["attribute"] for one in page["answers"]} >= set(app.state.workspace.taxonomy.attributes)
-    color = next(one for one in page["answers"] if one["attribute"] == "color")
-    assert (
-        color["by"].startswith("md-")
-        and 0 <= color["confidence"] <= 1
-        and color["standing"] in ("published", "waiting", "labelled")
-    )
+    by_standing = {one["standing"]: one for one in page["answers"]}
+    catalog = app.state.workspace.catalog
+    said = catalog.rows(sa.select(schema.labels).where(schema.labels.c.sku == sku))
+    moments = {row["attribute"]: row["recorded_at"].isoformat() for row in said}
+    assert "labelled" in by_standing and {"published", "waiting"} & set(by_standing)
+    for one in page["answers"]:
+        assert 0 <= one["confidence"] <= 1
+        if one["standing"] == "labelled":
+            assert one["by"] == "table" and one["at"] == moments[one["attribute"]].replace("+00:00", "Z")
+        else:
+            assert one["by"].startswith("md-")
     html = viewer.get("/product", params={"sku": sku}, headers=PAGE).text
     assert sku in html and page["photos"][0]["photo_id"] in html
 

@@ -70,9 +70,9 @@ def held_entries(catalog: Catalog, skus: Sequence[str]) -> dict[tuple[str, str],
 
 
 def said_labels() -> sa.Select[Any]:
-    """A query for what tables say (sku, attribute, value, recorded_at), told in today's taxonomy, the latest word last."""
+    """A query for what tables say (sku, attribute, value, source, recorded_at) in today's taxonomy, the latest word last."""
     table = schema.labels
     said = Retelling(table, table.c.recorded_at, table.c.value)
-    query = sa.select(table.c.sku, table.c.attribute, said.value.label("value"), table.c.recorded_at)
+    query = sa.select(table.c.sku, table.c.attribute, said.value.label("value"), table.c.source, table.c.recorded_at)
     query = query.select_from(table.outerjoin(said.retold, said.on)).where(said.value.is_not(None))
     return query.order_by(table.c.recorded_at)

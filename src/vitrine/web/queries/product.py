@@ -41,7 +41,8 @@ class Likely:
 class Answer:
     """What is known about one attribute; `value` is what holds, None where nobody and nothing answered.
 
-    `by` is a person's name or a model id, `said` what suppliers' tables say, `outcome` what a person entered.
+    `by` is a person's name, the source of a label or a model id, `said` what suppliers' tables say, `outcome` what a
+    person entered.
     """
 
     attribute: str
@@ -147,30 +148,45 @@ def _answers(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> list[Answer]:
     told = catalog.rows(said_labels().where(schema.labels.c.sku == sku))
     predictions = {row["attribute"]: row for row in predicted}
     entered = {attribute: entry for (_, attribute), entry in held_entries(catalog, [sku]).items()}
-    said: dict[str, list[str]] = {}
+    said: dict[str, list[dict[str, Any]]] = {}
     for row in told:
-        said.setdefault(row["attribute"], []).append(row["value"])
+        said.setdefault(row["attribute"], []).append(row)
     names = dict.fromkeys([*taxonomy.attributes, *predictions, *entered, *said])
     return [_answer(name, predictions.get(name), entered.get(name), said.get(name, [])) for name in names]
 
 
-def _answer(name: str, guess: dict[str, Any] | None, entry: dict[str, Any] | None, said: list[str]) -> Answer:
+def _answer(
+    name: str, guess: dict[str, Any] | None, entry: dict[str, Any] | None, told: list[dict[str, Any]]
+) -> Answer:
     decided = entry is not None and entry["outcome"] == DECIDED
     value = entry["value"] if entry and decided else guess["value"] if guess else None
     likely = json.loads(guess["alternatives"]) if guess else {}
+    standing = guess["standing"] if guess else DECIDED if decided else LABELLED if told else WAITING
+    by, at = _who(guess, entry, told if standing == LABELLED else [])
     return Answer(
         attribute=name,
-        value=value or (said[-1] if said else None),
-        standing=guess["standing"] if guess else DECIDED if decided else LABELLED if said else WAITING,
-        by=entry["author"] if entry else guess["model_id"] if guess else None,
-        at=entry["decided_at"] if entry else guess["predicted_at"] if guess else None,
+        value=value or (told[-1]["value"] if told else None),
+        standing=standing,
+        by=by,
+        at=at,
         outcome=entry["outcome"] if entry else None,
         comment=entry["comment"] if entry else None,
         predicted=guess["value"] if guess else None,
         confidence=guess["confidence"] if guess else None,
         alternatives=[Likely(value, share) for value, share in likely.items() if share >= 0.005],
-        said=list(dict.fromkeys(said)),
+        said=list(dict.fromkeys(row["value"] for row in told)),
     )
+
+
+def _who(
+    guess: dict[str, Any] | None, entry: dict[str, Any] | None, told: list[dict[str, Any]]
+) -> tuple[str | None, datetime | None]:
+    """Who or what gave the answer, and when: a person, the table that says it, or the model."""
+    if entry:
+        return entry["author"], entry["decided_at"]
+    if told:
+        return told[-1]["source"], told[-1]["recorded_at"]
+    return (guess["model_id"], guess["predicted_at"]) if guess else (None, None)
 
 
 def _journal(catalog: Catalog, sku: str) -> list[Entry]:

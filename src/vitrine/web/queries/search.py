@@ -50,7 +50,7 @@ class Filters(BaseModel):
 class Card:
     """One product in the grid; the answer is that of the attribute filtered by, where there is one.
 
-    `decided` counts what people said, at the desk or in a table.
+    `decided` counts what people said at the desk, `labelled` what a table says.
     """
 
     sku: str
@@ -60,6 +60,7 @@ class Card:
     photo_id: str | None
     published: int
     decided: int
+    labelled: int
     waiting: int
     value: str | None
     confidence: float | None
@@ -235,6 +236,7 @@ def _card(row: dict[str, Any], photo_id: str | None, counts: dict[str, int]) -> 
         **row,
         photo_id=photo_id,
         published=counts.get(PUBLISHED, 0),
-        decided=counts.get(DECIDED, 0) + counts.get(LABELLED, 0),
+        decided=counts.get(DECIDED, 0),
+        labelled=counts.get(LABELLED, 0),
         waiting=counts.get(WAITING, 0),
     )
