@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from vitrine import classify, config, taxonomy
 from vitrine.classify import Piece, Run, write_piece
 from vitrine.desk import audit, draw, sample
+from vitrine.desk.change_taxonomy import current_text
 from vitrine.desk.fill import ask_about, fill
 from vitrine.desk.surroundings import Surroundings, find_surroundings
 from vitrine.embed.build import build
@@ -101,9 +102,12 @@ class Workspace:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The catalog, migrated to this version."""
+        """The catalog, migrated to this version; `taxonomy.toml` is as its last change left it."""
         (self.folder / ".vitrine").mkdir(exist_ok=True)
-        return Catalog(config.inside(self.folder, self.settings.storage.catalog))
+        opened = Catalog(config.inside(self.folder, self.settings.storage.catalog))
+        if (path := self.folder / "taxonomy.toml").is_file():
+            current_text(opened, path)
+        return opened
 
     @cached_property
     def photos(self) -> Blobs:

@@ -19,6 +19,7 @@ from vitrine.intake.retell import MERGE, RENAME, RENAME_ATTRIBUTE, RETIRE, SPLIT
 from vitrine.records import Audit, AuditCohort, AuditRound, Label
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
+from vitrine.workspace import Workspace, create
 
 TEXT = """# ours since 2019
 version = 1
@@ -304,6 +305,21 @@ def test_a_change_that_was_killed_before_the_file_was_written_is_finished_by_the
     shop.path.write_text(TEXT, encoding="utf-8")
     shop.change(RENAME, "color", ("blue",), ("navy",))
     assert shop.taxonomy.attributes["color"].values == ("crimson", "navy", "pink")
+
+
+def test_a_change_that_was_killed_before_the_file_was_written_is_finished_by_whoever_opens_the_workspace(
+    tmp_path: Path,
+) -> None:
+    workspace = create(tmp_path, TEXT, {})
+    add_products(workspace.catalog, ["p00"])
+    path = tmp_path / "taxonomy.toml"
+    change(workspace.catalog, path, Wish(RENAME, "color", ("red",), ("crimson",)), author="ana")
+    path.write_text(TEXT, encoding="utf-8")
+    again = Workspace(tmp_path)
+    assert again.catalog.count(schema.taxonomy_changes) == 1
+    assert "crimson" in again.taxonomy.attributes["color"].values
+    for one in (workspace, again):
+        one.catalog.close()
 
 
 def test_a_rename_is_no_error_of_the_head(shop: Shop) -> None:

@@ -9,6 +9,8 @@ from collections import Counter
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from small_desk import TAXONOMY, add_products
 from vitrine.desk import grid, queue
 from vitrine.desk.decisions import Answer, decide
@@ -78,6 +80,33 @@ def test_curators_at_once_answer_every_question_once(catalog_url: str, tmp_path:
     answered = Counter((one["sku"], one["attribute"], one["author"]) for one in entered)
     assert max(answered.values()) == 1, "somebody reviewed an answer of their own"
     assert catalog.count(schema.leases) == 0
+    catalog.close()
+
+
+def stop_before_the_commit(url: str, inside: Event) -> None:
+    """Accept a large page of the grid, and stand still when all is written and nothing committed."""
+    catalog = Catalog(url)
+
+    def stand_still(_: object) -> None:
+        inside.set()
+        time.sleep(60)
+
+    sa.event.listen(sa.Engine, "commit", stand_still)
+    accept(catalog)
+
+
+def test_a_sweep_that_is_killed_before_its_commit_leaves_nothing(catalog_url: str) -> None:
+    filled(catalog_url, SWEPT)
+    inside = processes.Event()
+    process = processes.Process(target=stop_before_the_commit, args=(catalog_url, inside))
+    process.start()
+    assert inside.wait(timeout=60)
+    process.kill()
+    process.join(timeout=60)
+    catalog = Catalog(catalog_url)
+    assert catalog.count(schema.decisions) == 0
+    assert all(row["turn"] is not None for row in catalog.rows(schema.queue))
+    assert len(accept(catalog).decisions) == len(SWEPT)
     catalog.close()
 
 

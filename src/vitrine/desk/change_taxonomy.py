@@ -94,7 +94,7 @@ def change(catalog: Catalog, path: Path, wish: Wish, *, author: str, dry_run: bo
 
     Raises InputError for a value that is not there or a name that is taken, and where a rule would name nothing.
     """
-    before = _text(catalog, path)
+    before = current_text(catalog, path)
     after = wish.text(before)
     known = parse(before, where=str(path)).attributes[wish.attribute].values
     parse(after, where=str(path))
@@ -111,7 +111,7 @@ def undo(catalog: Catalog, path: Path, *, author: str, number: int | None = None
     An earlier one can be taken back where no later one builds on it. Raises NotFound without such a change, Refused where
     another change, or an edit of the file in the same lines, stands in the way.
     """
-    text = _text(catalog, path)
+    text = current_text(catalog, path)
     records = history(catalog)
     one = _standing(records, number)
     if after := _builds_on(records, one):
@@ -213,13 +213,14 @@ def difference(changed: Changed, path: Path) -> str:
     return "\n".join(difflib.unified_diff(*lines, "taxonomy.toml", "taxonomy.toml", n=1, lineterm=""))
 
 
-def _text(catalog: Catalog, path: Path) -> str:
-    """The text as it is now; a change that was entered but not yet written is finished first."""
+def current_text(catalog: Catalog, path: Path) -> str:
+    """taxonomy.toml as it is now; a change that was entered, but killed before it was written, is finished first."""
     text = path.read_text(encoding="utf-8")
-    records = history(catalog)
-    if records and text == records[-1].before != records[-1].after:
-        text = records[-1].after
-        _write(path, text)
+    table = schema.taxonomy_changes
+    for last in catalog.rows(sa.select(table.c.before, table.c.after).order_by(table.c.number.desc()).limit(1)):
+        if text == last["before"] != last["after"]:
+            text = last["after"]
+            _write(path, text)
     return text
 
 
