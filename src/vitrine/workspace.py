@@ -58,6 +58,7 @@ from vitrine.records import schema as schema_of
 from vitrine.stores import schema
 from vitrine.stores.blobs import Blobs
 from vitrine.stores.catalog import Catalog
+from vitrine.stores.whole import whole
 
 if TYPE_CHECKING:
     from vitrine.tracking import Tracker
@@ -200,6 +201,14 @@ class Workspace:
 
     def _pixels_to_embed(self, photo_id: str) -> NDArray[np.uint8]:
         return self._embeddable(self.photos.get(blob_key(photo_id, self.cleaning)))
+
+    def copy_photos(self, photo_ids: Sequence[str], folder: Path) -> None:
+        """Copy cleaned photos into `folder` as `{photo_id}.jpg`; what is there already is kept."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for photo_id in photo_ids:
+            if not (copy := folder / f"{photo_id}.jpg").exists():
+                with whole(copy, hint="free some space and run the same command again") as temporary:
+                    temporary.write_bytes(self.photos.get(blob_key(photo_id, self.cleaning)))
 
     def _embeddable(self, cleaned: bytes) -> NDArray[np.uint8]:
         """What an embedder looks at: the one way from a cleaned photo's bytes to its pixels, in a batch and alone."""

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from command import vitrine
 from small_desk import TAXONOMY_TEXT, add_products
 from vitrine.desk.fill import fill
-from vitrine.workspace import create
+from vitrine.workspace import Workspace, create
 
 Run = Callable[..., dict]
 
@@ -50,6 +51,19 @@ def test_tasks_go_out_with_the_interface_that_fits_them(run: Run) -> None:
     assert run("tasks", "tasks.json", "--photo-url", "http://127.0.0.1/{photo_id}", "--most", "5")["written"] == 5
     assert '<Choices name="color"' in Path("tasks.xml").read_text(encoding="utf-8")
     assert run("import", "tasks.json", "--author", "ls")["entered"] == 0, "nobody annotated anything"
+
+
+def test_tasks_say_where_label_studio_finds_their_photos(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained.classify()
+    assert trained.ask() >= 3
+    monkeypatch.chdir(trained.folder)
+    assert "--photos" in vitrine("decisions", "tasks", "tasks.json", expect=2).stderr
+    vitrine("decisions", "tasks", "tasks.json", "--photos", "to label", "--most", "3")
+    for task in json.loads(Path("tasks.json").read_text(encoding="utf-8")):
+        root, folder, name = task["data"]["image"].partition("?d=to%20label/")
+        assert root == "/data/local-files/" and folder
+        assert Image.open(Path("to label") / name).size[0] > 32
+    assert len(list(Path("to label").iterdir())) == 3
 
 
 def test_agreement_is_empty_before_anybody_answers_twice(run: Run) -> None:

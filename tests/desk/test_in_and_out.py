@@ -152,7 +152,7 @@ def annotate(path: Path, values: dict[str, str], *, by: object = 7, cancelled: b
 
 def test_questions_go_to_label_studio_and_come_back_as_decisions(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
-    assert label_studio.write_tasks(desk.catalog, TAXONOMY, path, photo_url=PHOTO_URL, most=3) == 3
+    assert len(label_studio.write_tasks(desk.catalog, TAXONOMY, path, photo_url=PHOTO_URL, most=3)) == 3
     task = json.loads(path.read_text(encoding="utf-8"))[0]
     assert task["data"]["sku"] == "p00" and set(task["data"]["asked"]) == {"color", "heel"}
     shown = task["predictions"][0]["result"][0]

@@ -3,11 +3,13 @@
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Encoding, Folder
+from vitrine.errors import InputError
 
 if TYPE_CHECKING:
     from vitrine.desk.imported import Imported
@@ -53,9 +55,14 @@ def table(
 @decisions.command()
 def tasks(
     path: To,
+    photos: Annotated[
+        Path | None,
+        typer.Option("--photos", help="A folder to put the photos into, for Label Studio's local files."),
+    ] = None,
     photo_url: Annotated[
-        str, typer.Option("--photo-url", help="Where Label Studio finds a photo, with {photo_id} in it.")
-    ],
+        str | None,
+        typer.Option("--photo-url", help="Where Label Studio finds a photo, with {photo_id} in it, instead."),
+    ] = None,
     most: Annotated[int, typer.Option("--most", min=1, help="Products at most.")] = 1_000,
     workspace: Folder = Path("."),
     as_json: AsJson = False,
@@ -65,11 +72,16 @@ def tasks(
     from vitrine.desk import label_studio
     from vitrine.stores.whole import whole
 
+    if (photos is None) == (photo_url is None):
+        raise InputError("Label Studio has to find the photos", hint="--photos FOLDER, or --photo-url ADDRESS")
     opened = vitrine.open(workspace)
-    written = label_studio.write_tasks(opened.catalog, opened.taxonomy, path, photo_url=photo_url, most=most)
+    address = photo_url or f"/data/local-files/?d={quote(photos.resolve().name if photos else '')}/{{photo_id}}.jpg"
+    shown = label_studio.write_tasks(opened.catalog, opened.taxonomy, path, photo_url=address, most=most)
+    if photos is not None:
+        opened.copy_photos([photo_id for photo_id in shown if photo_id], photos)
     with whole(path.with_suffix(".xml"), hint="free some space and run the same command again") as temporary:
         temporary.write_text(label_studio.config(opened.taxonomy), encoding="utf-8")
-    _written(path, written, "tasks", as_json)
+    _written(path, len(shown), "tasks", as_json)
 
 
 @decisions.command("import")

@@ -40,19 +40,21 @@ def config(taxonomy: Taxonomy, language: str = "en") -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
-def write_tasks(catalog: Catalog, taxonomy: Taxonomy, path: Path, *, photo_url: str, most: int = 1_000) -> int:
-    """Write the open questions as tasks, those most worth asking first; returns how many products.
+def write_tasks(
+    catalog: Catalog, taxonomy: Taxonomy, path: Path, *, photo_url: str, most: int = 1_000
+) -> list[str | None]:
+    """Write the open questions as tasks, those most worth asking first; returns the photo that each task shows.
 
-    `photo_url` has `{photo_id}` where a photo's id goes, for example the address of a running `vitrine serve`.
+    `photo_url` has `{photo_id}` where a photo's id goes: where Label Studio finds it.
     """
     if "{photo_id}" not in photo_url:
         raise InputError(
-            f"the photo address {photo_url!r} has no {{photo_id}}", hint="http://HOST:PORT/photos/{photo_id}"
+            f"the photo address {photo_url!r} has no {{photo_id}}", hint="https://cdn.example/{photo_id}.jpg"
         )
     tasks = list(_tasks(catalog, taxonomy, photo_url, most))
     with whole(path, hint="free some space and run the same command again") as temporary:
         temporary.write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
-    return len(tasks)
+    return [task["data"]["photo_id"] for task in tasks]
 
 
 def import_annotations(catalog: Catalog, taxonomy: Taxonomy, path: Path, *, author: str) -> Imported:
@@ -108,7 +110,8 @@ def _tasks(catalog: Catalog, taxonomy: Taxonomy, photo_url: str, most: int) -> I
         ]
         yield {
             "data": {
-                _IMAGE: photo_url.format(photo_id=photos[sku][0]) if photos.get(sku) else None,
+                _IMAGE: photo_url.replace("{photo_id}", photos[sku][0]) if photos.get(sku) else None,
+                "photo_id": photos[sku][0] if photos.get(sku) else None,
                 "sku": sku,
                 "name": names.get(sku),
                 "asked": list(mine),
