@@ -132,6 +132,7 @@ def test_the_table_names_every_photo_on_disk_once(drawn: tuple[Path, Planted]) -
     assert len(rows) == planted.photos
     assert {row["sku"] for row in rows} == set(planted.truth["sku"].to_pylist())
     assert all(float(row["price"]) > 20 for row in rows)
+    assert 0.02 < np.mean([row["stock"] == "0" for row in rows]) < 0.4
 
 
 def test_the_planted_tables_are_written_beside_the_catalog(drawn: tuple[Path, Planted]) -> None:

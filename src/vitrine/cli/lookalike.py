@@ -72,30 +72,42 @@ def evaluate(
 
 
 def _show(gallery: str, measured: dict[str, Any]) -> None:
-    rows = [_row(name, "recall@1", one["recall@1"]) for name, one in measured["attributes"].items()]
-    rows += [_row("fine", k, measured["fine"][k]) for k in ("recall@1", "recall@5")]
-    steered = measured["steered"]
+    attributes, steered = measured["attributes"], measured["steered"]
+    rows = [_row(name, one["recall@1"]) for name, one in attributes.items()]
+    rows += [_row("all of these", measured["fine"]["recall@1"]), _row("… in the first 5", measured["fine"]["recall@5"])]
     if steered:
-        told = f"steered to another {steered['change']}"
-        rows += [_row(told, k, steered[k]) for k in ("recall@1", "recall@5")]
-    n, searched, leak = measured["queries"], measured["searched"], measured["leak"]
-    title = f"{n:,} test products, searched among {searched:,} ({gallery}), own families left out; 95 % intervals"
-    columns = ["share of searches", "n", "look-alikes", "plain cosine", "gain, points"]
-    output.show_table(title, columns, rows)
+        told = f"another {steered['change']} ({steered['recall@1']['n']:,})"
+        rows += [_row(told, steered["recall@1"]), _row("… in the first 5", steered["recall@5"])]
+    title = f"{measured['queries']:,} test products among {measured['searched']:,} ({gallery}), own families left out"
+    output.show_table(title, ["recall@1 (95 %)", "look-alikes", "cosine", "gain, points"], rows)
+    shares = [
+        (name, output.percent(one["mAP"]["learned"]), output.percent(one["mAP"]["plain"]), *_probabilities(one))
+        for name, one in attributes.items()
+    ]
+    columns = ["mAP and probability", "look-alikes", "cosine", "said", "true"]
+    output.show_table("mean average precision, and what is said of the products shown", columns, shares)
+    if steered:
+        filtered = output.percent(steered["filtered"]["recall@1"])
+        output.say(f"another {steered['change']}: cosine among products predicted to have it finds {filtered}")
+    leak = measured["leak"]
     output.say(
-        f"coverage of the catalog: {output.percent(measured['coverage']['learned'])} (plain cosine "
+        f"coverage of the catalog: {output.percent(measured['coverage']['learned'])} (cosine "
         f"{output.percent(measured['coverage']['plain'])}); leak: the nearest is of the own family in "
         f"{output.percent(leak['nearest_is_own_family'])}, which would make recall@1 of {leak['attribute']} "
-        f"{output.percent(leak['plain_recall@1_with_family'])} for plain cosine"
+        f"{output.percent(leak['plain_recall@1_with_family'])} for cosine"
     )
 
 
-def _row(name: str, figure: str, one: dict[str, Any]) -> tuple[str, ...]:
+def _probabilities(one: dict[str, Any]) -> tuple[str, str]:
+    known = one["probability"] or {"said": None, "same": None}
+    return output.percent(known["said"]), output.percent(known["same"])
+
+
+def _row(name: str, one: dict[str, Any]) -> tuple[str, ...]:
     low, high = one["interval"]
     least, most = one["gain_interval"]
     return (
-        f"{name}, {figure}",
-        f"{one['n']:,}",
+        name,
         f"{output.percent(one['learned'])} ({100 * low:.1f}–{100 * high:.1f})",
         output.percent(one["plain"]),
         f"{100 * one['gain']:+.1f} ({100 * least:+.1f} to {100 * most:+.1f})",

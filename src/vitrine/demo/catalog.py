@@ -18,7 +18,7 @@ from vitrine.demo.faults import encode, near_copy, spoil, taxonomy_text, write_c
 from vitrine.demo.product import BLOCK, Product, Shot, product, sku_of, truth_of
 from vitrine.errors import InputError
 
-COLUMNS = ("photo", "sku", "style_id", "view", "name", "description", "price", "brand", *ATTRIBUTES)
+COLUMNS = ("photo", "sku", "style_id", "view", "name", "description", "price", "stock", "brand", *ATTRIBUTES)
 BAD_FILES = ("unreadable", "too-small", "blank", "blurred")
 CHUNK = 8 * BLOCK
 Row = tuple[str, ...]
@@ -90,7 +90,7 @@ def _draw_chunk(job: _Job) -> tuple[list[Row], dict[str, list[Row]]]:
         text = item.wording
         for shot in item.shots:
             head = (item.photo(shot), item.sku, item.style_id, shot.written_view)
-            rows.append((*head, text.name, text.description, text.price, text.brand, *cells))
+            rows.append((*head, text.name, text.description, text.price, text.stock, text.brand, *cells))
         _note_photo_faults(item, planted)
     return rows, planted
 

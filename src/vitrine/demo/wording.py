@@ -68,16 +68,17 @@ SOLES = {
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the catalog says of a product in words; `price` in R$."""
+    """What the catalog says of a product; `price` in R$, `stock` in pieces."""
 
     name: str
     description: str
     brand: str
     price: str
+    stock: str
 
 
 def word(values: Mapping[str, str], style: np.random.Generator, own: np.random.Generator) -> Wording:
-    """Name, description, brand and price; brand and price level belong to the style."""
+    """Name, description, brand, price and stock; brand and price level belong to the style."""
     noun, feminine, base = CATEGORIES[values["category"]]
     brand = BRANDS[int(style.integers(len(BRANDS)))]
     color = COLORS[values["color"]][feminine]
@@ -88,4 +89,5 @@ def word(values: Mapping[str, str], style: np.random.Generator, own: np.random.G
     price = base * factor * style.uniform(0.85, 1.25) * (1.12 if values["features"] != "unadorned" else 1.0)
     price += own.choice((0.0, 0.0, 0.0, 10.0))
     description = f"{noun} {color.lower()} em {fabric}, solado {SOLES[values['sole']]}."
-    return Wording(name, description, brand, f"{int(price // 10) * 10 + 9}.90")
+    stock = max(0, int(own.normal(12, 12)))  # about one in seven is sold out
+    return Wording(name, description, brand, f"{int(price // 10) * 10 + 9}.90", str(stock))
