@@ -111,6 +111,54 @@ def test_ten_products_are_curated_with_the_keyboard_alone(page: Any, workspace: 
     assert (again["sku"], again["attribute"], again["outcome"]) == (first["sku"], first["attribute"], "decided")
 
 
+def test_a_newcomer_curates_ten_corrects_a_family_retrains_and_sees_coverage_change(
+    page: Any, workspace: Workspace
+) -> None:
+    def standing() -> dict[str, Any]:
+        shown: dict[str, Any] = page.request.get(
+            page.url.split("/", 3)[0] + f"//{page.url.split('/')[2]}/api/v1/overview"
+        ).json()
+        return shown
+
+    before = standing()
+    go(page, "/curate")
+    link = page.locator("#notice:not([hidden]) a[href^='/family']")
+    for answers in range(1, 30):
+        page.wait_for_selector("#desk:not([hidden]) .choice")
+        page.keyboard.press(
+            "1" if answers < 10 else "2"
+        )  # from the tenth on, until a correction speaks for others, too
+        page.keyboard.press("Enter")
+        until(lambda answers=answers: len(decided(workspace)) == answers)
+        page.wait_for_timeout(500)
+        if answers >= 10 and link.count():
+            break
+    corrected = decided(workspace)[-1]
+    page.keyboard.press("f")
+    page.wait_for_selector("#correct")
+    assert f"sku={corrected['sku']}" in page.url and f"value={corrected['value']}" in page.url
+    page.keyboard.press("ArrowRight")
+    if not page.locator("#correct input:checked").count():
+        page.keyboard.press("Space")
+    spoken_for = page.locator("#correct input:checked").count()
+    page.keyboard.press("a")
+    until(lambda: len(decided(workspace)) == answers + spoken_for)
+    assert {row["value"] for row in decided(workspace)[answers:]} == {corrected["value"]}
+    curated = standing()
+    assert curated["decided"] == before["decided"] + answers + spoken_for
+    go(page, "/jobs")
+    page.locator("button[value=retrain]").press("Enter")
+    page.wait_for_selector(".job .chip.published", timeout=300_000)
+    said = page.locator(".job").first.inner_text()
+    assert "New labels" in said or "new labels" in said
+    go(page, "/")
+    after = standing()
+    assert after["decided"] == curated["decided"]
+    shown = page.locator("main").inner_text()
+    assert f"{after['decided']}" in shown
+    assert (after["published"], after["waiting"]) != (before["published"], before["waiting"])
+
+
 def test_a_page_of_the_grid_is_swept_and_undone_with_the_keyboard(page: Any, workspace: Workspace) -> None:
     table = schema.predictions
     query = sa.select(table.c.value).where(table.c.attribute == "color").group_by(table.c.value)
