@@ -11,9 +11,13 @@ from PIL import Image
 from vitrine.demo.catalog import Planted
 from vitrine.errors import InputError, NotFound, UnreadablePhoto
 from vitrine.intake.ingest import blob_key
+from vitrine.lookalike.exact import Exact
+from vitrine.lookalike.finder import Finder
+from vitrine.lookalike.index import Ids, Points
 from vitrine.lookalike.known import known_values
 from vitrine.lookalike.rows import map_points, write_points
 from vitrine.lookalike.search import Found
+from vitrine.lookalike.shelf import Shelf
 from vitrine.lookalike.steer import Steering
 from vitrine.lookalike.wanted import Filters, Wanted
 from vitrine.records import now
@@ -228,6 +232,43 @@ def test_another_process_finds_the_same_from_the_file_and_a_torn_file_is_made_ag
         path.write_bytes(damaged)
         assert Workspace(trained.folder).similar(sku).products == expected.products
         assert path.stat().st_size == len(whole), "it is whole again"
+
+
+class Shared(Exact):
+    """An index that outlives its process, as one in a database does; the next put may fail."""
+
+    fails = False
+
+    def put(self, ids: Ids, points: Points) -> None:
+        """Put them, or die before."""
+        if self.fails and len(ids):
+            raise ConnectionError("the database went away")
+        super().put(ids, points)
+
+
+def test_a_process_that_dies_before_the_index_has_a_change_leaves_it_to_the_next(trained: Workspace) -> None:
+    links, space = schema.product_photos, trained.space()
+    index = Shared(space.dim)
+
+    def open_finder() -> Finder:
+        return Finder(trained.catalog, Shelf(space, trained.data / "shared"), index, trained.finder._points_of)
+
+    open_finder().refresh()
+    rows = trained.catalog.rows(sa.select(links).order_by(links.c.sku))
+    one, other = rows[0], next(row for row in rows[::-1] if row["sku"] != rows[0]["sku"])
+    with trained.catalog.transaction() as connection:
+        connection.execute(sa.delete(links).where(links.c.sku == one["sku"]))
+        connection.execute(sa.insert(links).values({**other, "sku": one["sku"]}))
+        connection.execute(sa.delete(links).where(links.c.sku.in_([row["sku"] for row in rows[40:80]])))
+    index.fails = True
+    with pytest.raises(ConnectionError):
+        open_finder().refresh()
+    index.fails = False
+    finder = open_finder()
+    finder.refresh()
+    place = finder.shelf.place_of[one["sku"]]
+    found, scores = index.search(finder.shelf.points[[place]], 3)
+    assert place in found[0] and scores[0][list(found[0]).index(place)] > 0.9999 * scores[0][0]
 
 
 def test_a_file_of_another_space_is_not_used(trained: Workspace) -> None:

@@ -59,6 +59,7 @@ class Finder:
                 self.index.remove(change.removed)
             if len(change.put):
                 self.index.put(change.put, self._points(change.put))
+            self.shelf.keep()
             return change
 
     def of_product(self, sku: str, wanted: Wanted) -> Found:

@@ -70,7 +70,7 @@ class Shelf:
     def refresh(
         self, catalog: Catalog, points_of: PointsOf, *, on_progress: Progress = lambda done, total: None
     ) -> Change:
-        """Follow the catalog; costs a count where nothing changed."""
+        """Follow the catalog; costs a count where nothing changed. `keep` writes it down."""
         seen = _version(catalog)
         if seen == self._seen:
             return Change(np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -82,9 +82,15 @@ class Shelf:
         removed = self._remove([sku for sku in self._photos if sku not in told])
         self._seen = seen
         self._unwritten += len(put) + len(removed)
+        return Change(put, removed)
+
+    def keep(self) -> None:
+        """Write the file where it lacks enough to be worth it.
+
+        Only after an index in a database holds the same: what the file has counts as put there.
+        """
         if self._unwritten > _WORTH_WRITING * max(1, len(self)):
             self._write()
-        return Change(put, removed)
 
     def places(self, skus: Sequence[str]) -> Ids:
         """The places of those of `skus` that are on the shelf."""
