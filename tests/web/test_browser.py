@@ -151,6 +151,47 @@ def test_a_slow_network_loses_nothing_and_doubles_nothing(page: Any, workspace: 
     until(lambda: len(decided(workspace)) == 1, page=page)
 
 
+def test_questions_that_cannot_be_loaded_are_not_said_to_be_done(page: Any) -> None:
+    page.route("**/api/v1/queue/next", lambda route: route.abort())
+    go(page, "/curate")
+    page.wait_for_selector("#failed:not([hidden])")
+    assert page.locator("#failed b").inner_text() and not page.locator("#empty").is_visible()
+    page.keyboard.press("Enter")  # on "Try again", which has the focus
+    page.wait_for_selector("#failed:not([hidden])")
+    page.unroute("**/api/v1/queue/next")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector("#desk:not([hidden]) .choice")
+    assert not page.locator("#failed").is_visible()
+    page.route("**/api/v1/queue/next", lambda route: route.fulfill(json=[]))
+    go(page, "/curate")
+    page.wait_for_selector("#empty:not([hidden])")
+    assert not page.locator("#failed").is_visible()
+
+
+def test_what_was_typed_survives_an_answer_that_was_not_saved(page: Any, workspace: Workspace) -> None:
+    go(page, "/curate")
+    page.wait_for_selector("#desk:not([hidden]) .choice")
+    sku = page.locator("[data-sku]").inner_text()
+    asked = sku + page.locator("[data-legend]").inner_text()
+    page.route("**/api/v1/decisions", lambda route: route.abort())
+    page.fill("[name=comment]", "worn sole")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    asking = "document.querySelector('[data-sku]').innerText + document.querySelector('[data-legend]').innerText"
+    page.wait_for_function(f"asked => {asking} !== asked", arg=asked)
+    page.fill("[name=comment]", "of the next one")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert sku + page.locator("[data-legend]").inner_text() == asked
+    assert page.input_value("[name=comment]") == "worn sole"
+    page.unroute("**/api/v1/decisions")
+    page.locator("[name=value]:checked").focus()
+    page.keyboard.press("Enter")
+    until(lambda: len(decided(workspace)) == 1)
+    assert (decided(workspace)[0]["sku"], decided(workspace)[0]["comment"]) == (sku, "worn sole")
+    page.wait_for_function("() => document.querySelector('[name=comment]').value === 'of the next one'")
+
+
 def test_the_photo_zooms_and_typing_is_not_taken_for_keys(page: Any, workspace: Workspace) -> None:
     go(page, "/curate")
     page.wait_for_selector("#desk:not([hidden]) .choice")

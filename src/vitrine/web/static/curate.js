@@ -4,6 +4,7 @@ import { ask, say } from "./desk.js";
 const desk = document.getElementById("desk");
 const words = JSON.parse(document.getElementById("words").textContent);
 const form = document.getElementById("answer");
+const failed = document.getElementById("failed");
 const at = (name) => desk.querySelector(`[data-${name}]`);
 const zoom = desk.querySelector(".zoom");
 const big = zoom.querySelector("img");
@@ -12,6 +13,7 @@ const done = [];
 let current = null;
 let loading = false;
 let exhausted = false;
+let problem = null; // why the next questions could not be loaded
 let undoing = false; // what is pressed now would answer a question that is about to make room
 
 const text = (key, values = {}) => words[key].replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
@@ -48,6 +50,8 @@ const same = (one, other) => one && one.item.sku === other.item.sku && one.item.
 const load = async () => {
   if (loading || exhausted || ahead.length > 1) return;
   loading = true;
+  problem = null;
+  if (!current) show(null);
   try {
     const found = await ask("queue/next", { attribute: desk.dataset.attribute || null, count: 3 - ahead.length });
     exhausted = found.length === 0;
@@ -57,7 +61,8 @@ const load = async () => {
       ahead.push(question);
     }
   } catch (error) {
-    notify(error.message);
+    problem = error;
+    if (current) notify(error.message);
   } finally {
     loading = false;
   }
@@ -130,13 +135,15 @@ const showEvidence = () => {
 
 const show = (question) => {
   current = question ?? null;
-  document.getElementById("loading").hidden = true;
   desk.hidden = !current;
-  document.getElementById("empty").hidden = Boolean(current) || loading;
-  if (!current) {
-    if (loading) document.getElementById("loading").hidden = false;
-    return;
+  document.getElementById("loading").hidden = Boolean(current || problem || exhausted);
+  document.getElementById("empty").hidden = Boolean(current || !exhausted);
+  failed.hidden = Boolean(current || !problem);
+  if (!failed.hidden) {
+    failed.querySelector("b").textContent = problem.message;
+    failed.querySelector("button").focus();
   }
+  if (!current) return;
   const { item } = current;
   at("sku").replaceChildren(make("bdi", { textContent: item.sku }));
   at("name").replaceChildren(make("bdi", { textContent: item.name ?? item.sku }));
@@ -148,7 +155,7 @@ const show = (question) => {
   const weight = item.weight === null ? "" : ` ${text("weight", { weight: figure(item.weight) })}`;
   at("reason").textContent = why + told + family + weight;
   at("values").href = `/values?${new URLSearchParams({ attribute: item.attribute, sku: item.sku })}`;
-  form.elements.comment.value = "";
+  form.elements.comment.value = current.comment ?? "";
   showPhoto(current.photos[0]);
   showStrip();
   showChoices();
@@ -156,6 +163,13 @@ const show = (question) => {
   const first = form.querySelector("input[name=value]:checked") ?? form.querySelector("input[name=value]");
   first?.focus({ preventScroll: true });
   say(`${item.name ?? item.sku}. ${current.attribute_name}?`);
+};
+
+// what is on screen makes room for another question and comes back as it was left
+const putBack = () => {
+  if (!current) return;
+  const picked = new FormData(form).get("value") ?? undefined;
+  ahead.unshift({ ...current, picked, comment: form.elements.comment.value });
 };
 
 const count = (name, by) => {
@@ -188,7 +202,7 @@ const decide = async (outcome, value = null) => {
   show(ahead.shift());
   load();
   const saved = send({ batch_id, answers: [{ sku, attribute, outcome, value, comment, ...key }] });
-  const entry = { batch_id, question, value, saved }; // at once: Z means this one, also before the server has answered
+  const entry = { batch_id, question, value, comment, saved }; // at once: Z means this one, also before the server has answered
   done.push(entry);
   at("undo").disabled = false;
   try {
@@ -200,8 +214,8 @@ const decide = async (outcome, value = null) => {
     notify(error.status === 409 ? error.message : text("not_saved", { sku, why: error.message }));
     if (error.status !== 409) {
       count("left", 1);
-      if (current) ahead.unshift(current);
-      show({ ...question, picked: value });
+      putBack();
+      show({ ...question, picked: value, comment });
     }
     return;
   }
@@ -224,9 +238,9 @@ const undo = async () => {
     const undone = await ask("undo", { batch_id: last.batch_id });
     count("left", 1);
     count("today", -1);
-    if (current) ahead.unshift(current);
+    putBack();
     const item = { ...last.question.item, version: undone.entries[0].version };
-    show({ ...last.question, item, again: true, picked: last.value });
+    show({ ...last.question, item, again: true, picked: last.value, comment: last.comment });
     notify(text("undone"));
   } catch (error) {
     notify(error.message);
@@ -327,4 +341,6 @@ addEventListener("pagehide", () => {
   fetch("/api/v1/queue/release", { method: "POST", headers, body: JSON.stringify({ tokens }), keepalive: true });
 });
 addEventListener("pageshow", (event) => event.persisted && location.reload());
+failed.querySelector("button").addEventListener("click", load);
+addEventListener("online", () => problem && load());
 load();
