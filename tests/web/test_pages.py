@@ -1,6 +1,7 @@
 """What the reading pages show, that their JSON twins say the same, and that hostile words stay words."""
 
 import re
+from html import unescape
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from fastapi.testclient import TestClient
 from visitors import PAGE, Visitor
 
 from vitrine.stores import schema
+from vitrine.web.people import set_language
 
 HOSTILE = "<script>alert(1)</script>\"'\u202e\u2066 {{7*7}} \x00".replace("\x00", "")
 
@@ -84,6 +86,38 @@ def test_filters_that_make_no_sense_get_a_clear_answer(viewer: Visitor, query: s
     assert answer.status_code == status, answer.text
     if status != 200:
         assert set(answer.json()) == {"error", "message", "hint"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nothing", 404, "não existe a página /nothing"),
+        ("/catalog?at_least=2", 422, "query.at_least: '2' não pode ser usado (deve ser no máximo 1)"),
+        ("/catalog?at_least=x", 422, "query.at_least: 'x' não pode ser usado (deve ser um número)"),
+        ("/catalog?limit=1.5", 422, "query.limit: '1.5' não pode ser usado (deve ser um número inteiro)"),
+        ("/catalog?new=1", 422, "query.new: '1' não pode ser usado (não é conhecido aqui)"),
+        ("/product", 422, "query.sku: não pode ser usado (falta)"),
+        ("/product?sku=", 422, "query.sku: '' não pode ser usado (curto demais: no mínimo 1)"),
+        ("/look-alikes?count=13", 422, "query.count: '13' não pode ser usado (deve ser um destes: 12, 24, 48, 96)"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_the_readers_language(
+    app: FastAPI, viewer: Visitor, path: str, status: int, said: str
+) -> None:
+    set_language(app.state.workspace.catalog, "viewer", "pt")
+    answer = viewer.get(path, headers=PAGE)
+    assert (answer.status_code, said in unescape(answer.text)) == (status, True), answer.text
+
+
+def test_a_body_that_is_too_large_or_no_json_is_answered_in_the_readers_language(
+    app: FastAPI, curator: Visitor
+) -> None:
+    set_language(app.state.workspace.catalog, "curator", "pt")
+    large = curator.post("/api/v1/decisions", content=b"x" * 1_100_000, headers={"content-type": "application/json"})
+    assert large.status_code == 413 and "1\u202f000\u202f000 bytes" in large.json()["message"], large.text
+    assert "passa dos" in large.json()["message"]
+    few = curator.post("/api/v1/decisions", json={"batch_id": "b1234567", "answers": []})
+    assert few.status_code == 422 and "curto demais: no mínimo 1" in few.json()["message"]
 
 
 def test_the_product_page_says_who_said_what(app: FastAPI, viewer: Visitor) -> None:

@@ -1,5 +1,5 @@
 // One by one: the next questions are loaded before they are needed, an answer is sent while the next one is on screen.
-import { ask, say } from "./desk.js";
+import { ask, notify, say } from "./desk.js";
 
 const desk = document.getElementById("desk");
 const words = JSON.parse(document.getElementById("words").textContent);
@@ -32,13 +32,6 @@ const figure = (number) =>
     .join("");
 const folded = (word) => word.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 
-const notify = (message, link) => {
-  const notice = document.getElementById("notice");
-  notice.replaceChildren(make("span", { textContent: message }));
-  if (link) notice.append(make("a", { className: "link", href: link.href, textContent: link.text }));
-  notice.hidden = false;
-  notice.dataset.href = link?.href ?? "";
-};
 const quiet = () => {
   const notice = document.getElementById("notice");
   notice.hidden = true;
@@ -62,7 +55,7 @@ const load = async () => {
     }
   } catch (error) {
     problem = error;
-    if (current) notify(error.message);
+    if (current) notify(error.message, error.link);
   } finally {
     loading = false;
   }
@@ -141,7 +134,11 @@ const show = (question) => {
   failed.hidden = Boolean(current || !problem);
   if (!failed.hidden) {
     failed.querySelector("b").textContent = problem.message;
-    failed.querySelector("button").focus();
+    const { link } = problem;
+    const [way, again] = failed.querySelectorAll("a, button");
+    way.hidden = !link;
+    if (link) Object.assign(way, { href: link.href, textContent: link.text });
+    (link ? way : again).focus();
   }
   if (!current) return;
   const { item } = current;
@@ -211,7 +208,7 @@ const decide = async (outcome, value = null) => {
     if (done.includes(entry)) done.splice(done.indexOf(entry), 1);
     at("undo").disabled = done.length === 0;
     count("today", -1);
-    notify(error.status === 409 ? error.message : text("not_saved", { sku, why: error.message }));
+    notify(error.status === 409 ? error.message : text("not_saved", { sku, why: error.message }), error.link);
     if (error.status !== 409) {
       count("left", 1);
       putBack();
@@ -243,7 +240,7 @@ const undo = async () => {
     show({ ...last.question, item, again: true, picked: last.value, comment: last.comment });
     notify(text("undone"));
   } catch (error) {
-    notify(error.message);
+    notify(error.message, error.link);
   } finally {
     undoing = false;
   }

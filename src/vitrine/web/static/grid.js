@@ -1,15 +1,10 @@
 // The grid and the family: mark or choose with the keyboard, enter everything in one action, undo it as one.
-import { ask } from "./desk.js";
+import { ask, notify } from "./desk.js";
 
 const sweep = document.getElementById("sweep");
 const form = sweep ?? document.getElementById("correct");
 const words = JSON.parse(document.getElementById("words").textContent);
 const text = (key, values = {}) => words[key].replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
-const notice = document.getElementById("notice");
-const notify = (message) => {
-  notice.textContent = message;
-  notice.hidden = false;
-};
 const LAST = "vitrine-last-action"; // the page changes after an action, and undo must survive that
 
 const remember = (action) => sessionStorage.setItem(LAST, JSON.stringify(action));
@@ -28,7 +23,7 @@ const undo = async () => {
     remember({ message: text("undone") });
     location.assign(last.where);
   } catch (error) {
-    notify(error.message);
+    notify(error.message, error.link);
   }
 };
 undoButton?.addEventListener("click", undo);
@@ -71,7 +66,7 @@ if (form) {
       location.assign(next);
     } catch (error) {
       button.disabled = false;
-      notify(error.message);
+      notify(error.message, error.link);
     }
   });
 }
