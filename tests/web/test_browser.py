@@ -132,6 +132,42 @@ def test_a_page_of_the_grid_is_swept_and_undone_with_the_keyboard(page: Any, wor
     until(lambda: len(decided(workspace)) == 2 * len(outcomes))
 
 
+def test_a_family_is_corrected_and_undone_as_one_from_the_page_that_follows(page: Any, workspace: Workspace) -> None:
+    members = schema.members
+    large = sa.select(members.c.family_id).group_by(members.c.family_id).having(sa.func.count() > 1).limit(1)
+    sku = workspace.catalog.rows(sa.select(members.c.sku).where(members.c.family_id == large.scalar_subquery()))[0][
+        "sku"
+    ]
+    go(page, f"/family?sku={sku}&attribute=color&value=brown")
+    page.wait_for_selector(".dock button.main:enabled")
+    for box in page.query_selector_all(".cells input:checked"):
+        box.focus()
+        page.keyboard.press("Space")
+    assert page.locator(".dock button.main").is_disabled()
+    page.keyboard.press("a")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert "choose at least one" in page.locator("#notice").inner_text() and not decided(workspace)
+    for box in page.query_selector_all(".cells input")[:2]:
+        box.focus()
+        page.keyboard.press("Space")
+    page.keyboard.press("a")
+    page.wait_for_url("**/product?*")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert page.locator("#notice").inner_text() == "2 entered. Z undoes."
+    assert [row["value"] for row in decided(workspace)] == ["brown", "brown"]
+    page.keyboard.press("z")
+    page.wait_for_url("**/family?*")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert page.locator("#notice").inner_text() == "Undone."
+    undone = {row["undoes"] for row in decided(workspace)[2:]}
+    assert undone == {row["decision_id"] for row in decided(workspace)[:2]}
+    go(page, f"/product?sku={sku}")
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("z")
+    page.wait_for_timeout(200)
+    assert len(decided(workspace)) == 4 and not page.locator("#notice").is_visible()
+
+
 def test_a_slow_network_loses_nothing_and_doubles_nothing(page: Any, workspace: Workspace) -> None:
     go(page, "/curate")
     page.wait_for_selector("#desk:not([hidden]) .choice")
