@@ -231,6 +231,23 @@ def test_what_was_typed_survives_an_answer_that_was_not_saved(page: Any, workspa
     page.wait_for_function("() => document.querySelector('[name=comment]').value === 'of the next one'")
 
 
+def test_on_a_phone_photo_choices_and_answers_stand_in_one_view(page: Any, workspace: Workspace) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    go(page, "/curate")
+    for number in range(3):
+        page.wait_for_selector("#desk:not([hidden]) .choice")
+        dock = page.locator(".actions").bounding_box()["y"]
+        for seen in (".zoom", ".choice:nth-child(1)", ".choice:nth-child(2)"):
+            box = page.locator(seen).bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= dock, (seen, box, dock)
+        confirm = page.locator("#answer button.main").bounding_box()
+        assert confirm["y"] >= dock and confirm["y"] + confirm["height"] <= 740
+        page.locator(".choice:last-child").scroll_into_view_if_needed()
+        page.locator(".choice:last-child").click()
+        page.locator("#answer button.main").click()
+        until(lambda number=number: len(decided(workspace)) == number + 1)
+
+
 def test_what_fails_is_said_in_the_readers_language(page: Any, workspace: Workspace) -> None:
     words = speak("pt").words
     set_language(workspace.catalog, LOCAL, "pt")

@@ -8,6 +8,7 @@ const failed = document.getElementById("failed");
 const at = (name) => desk.querySelector(`[data-${name}]`);
 const zoom = desk.querySelector(".zoom");
 const big = zoom.querySelector("img");
+const narrow = matchMedia("(max-width: 60rem)");
 const ahead = [];
 const done = [];
 let current = null;
@@ -157,6 +158,9 @@ const show = (question) => {
   showStrip();
   showChoices();
   showEvidence();
+  // the photo and its first choices are looked at together, wherever the last answer left the page
+  const under = document.querySelector(".top").getBoundingClientRect().bottom > desk.getBoundingClientRect().top;
+  if (narrow.matches || under) desk.scrollIntoView();
   const first = form.querySelector("input[name=value]:checked") ?? form.querySelector("input[name=value]");
   first?.focus({ preventScroll: true });
   say(`${item.name ?? item.sku}. ${current.attribute_name}?`);
