@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from visitors import PAGE, Visitor
 
+from vitrine.records import Product, now
 from vitrine.stores import schema
 from vitrine.web.people import set_language
 
@@ -53,6 +54,17 @@ def test_pages_by_key_show_every_product_once(viewer: Visitor, filters: dict[str
         after = {"after": page["next_after"], "after_confidence": page["next_confidence"]}
         after = {key: value for key, value in after.items() if value is not None}
     assert len(seen) == len(set(seen)) == page["found"] > 37
+
+
+def test_the_whole_catalog_is_counted_to_the_last_product(app: FastAPI, viewer: Visitor) -> None:
+    catalog = app.state.workspace.catalog
+    before = catalog.count(schema.products)
+    new = [Product(f"NEW{number:05d}", None, None, None, None, None, now()) for number in range(1_100)]
+    catalog.add(schema.products, new)
+    page = viewer.get("/api/v1/products").json()
+    assert (page["found"], page["more_than"]) == (before + 1_100, False)
+    page = viewer.get("/api/v1/products", params={"q": "new"}).json()
+    assert (page["found"], page["more_than"]) == (1_000, True)
 
 
 def test_filters_show_what_fits_and_nothing_else(viewer: Visitor) -> None:

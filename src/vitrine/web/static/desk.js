@@ -13,6 +13,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// "today" begins at the visitor's own midnight
+document.cookie = `utc-offset=${-new Date().getTimezoneOffset()}; path=/; max-age=31536000; samesite=lax`;
+
 // on a narrow screen the bar may hide the page that is open
 const open = document.querySelector(".top nav [aria-current]");
 if (open) open.parentElement.scrollLeft = open.offsetLeft - open.parentElement.offsetLeft - 24;
@@ -45,6 +48,9 @@ addEventListener("pageshow", () => {
     if (field.options === undefined || field.options.length > 1) field.disabled = false;
   }
 });
+for (const waiting of document.querySelectorAll("[data-reload]")) {
+  setTimeout(() => location.reload(), 1000 * waiting.dataset.reload);
+}
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
