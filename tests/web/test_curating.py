@@ -1,12 +1,16 @@
 """Curating over HTTP: questions are lent, answers entered once, conflicts told, sweeps and families undone as one."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from visitors import PAGE, Visitor, visitor
 
+from vitrine.records import now
+from vitrine.stores import schema
 from vitrine.web.people import add_person, set_language
 
 
@@ -218,3 +222,24 @@ def test_the_pages_of_the_desk_open(curator: Visitor) -> None:
         answer = curator.get(path, params=parameters, headers=PAGE)
         assert answer.status_code == 200 and "<main" in answer.text
     assert curator.get("/curate", params={"attribute": "nothing"}, headers=PAGE).status_code == 400
+
+
+def test_today_begins_at_the_curators_own_midnight(app: FastAPI, curator: Visitor) -> None:
+    question = curator.post("/api/v1/queue/next", json={"count": 1}).json()[0]["item"]
+    answer = {
+        "sku": question["sku"],
+        "attribute": question["attribute"],
+        "outcome": "unsure",
+        "token": question["token"],
+    }
+    assert curator.post("/api/v1/decisions", json={"batch_id": "a-day-of-work", "answers": [answer]}).status_code == 200
+    moment = now() - timedelta(hours=3)
+    with app.state.workspace.catalog.transaction() as connection:
+        connection.execute(sa.update(schema.decisions).values(decided_at=moment))
+    for hours_into_the_day, done in ((2, 0), (4, 1)):
+        utc = now().hour * 60 + now().minute
+        offset = (60 * hours_into_the_day - utc + 720) % 1440 - 720
+        curator.cookies.set("utc-offset", str(offset))
+        assert sum(one["decided"] for one in curator.get("/api/v1/queue").json()) == done
+    curator.cookies.set("utc-offset", "no number")
+    assert curator.get("/api/v1/queue").status_code == 200

@@ -90,3 +90,4 @@ def test_a_sentence_is_told_with_the_names_that_people_read() -> None:
         "cai em color = red"
     )
     assert speak("pt").tell("no sentence, stays", taxonomy) == "no sentence, stays"
+    assert speak("pt").dropped("color = red (-3.2 points)", taxonomy) == "color: Vermelho (−3,2)"

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from visitors import PAGE, Visitor
 
 from vitrine.intake.ingest import blob_key
 from vitrine.stores import schema
+from vitrine.web import finding
+from vitrine.web.people import set_language
 from vitrine.workspace import Workspace
 
 
@@ -122,3 +125,16 @@ def test_a_photo_sent_by_another_site_is_refused(viewer: Visitor, photo: bytes) 
         "/look-alikes", files={"photo": ("a.jpg", photo)}, data={"forgery": viewer.forgery}, headers=PAGE
     )
     assert given.status_code == 200
+
+
+def test_whoever_comes_before_look_alikes_are_ready_sees_a_page_that_looks_again(
+    app: FastAPI, viewer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_language(app.state.workspace.catalog, "viewer", "pt")
+    monkeypatch.setattr(finding, "_PATIENCE", 0.0)
+    answer = viewer.get("/look-alikes", headers=PAGE)
+    assert answer.status_code == 503
+    assert "Um momento, por favor." in answer.text and "data-reload" in answer.text
+    assert "0 de 0" not in answer.text
+    monkeypatch.undo()
+    assert viewer.get("/look-alikes", headers=PAGE).status_code == 200

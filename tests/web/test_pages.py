@@ -1,6 +1,7 @@
 """What the reading pages show, that their JSON twins say the same, and that hostile words stay words."""
 
 import re
+from html import unescape
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from visitors import PAGE, Visitor
 
+from vitrine.records import Product, now
 from vitrine.stores import schema
+from vitrine.web.people import set_language
 
 HOSTILE = "<script>alert(1)</script>\"'\u202e\u2066 {{7*7}} \x00".replace("\x00", "")
 
@@ -53,6 +56,17 @@ def test_pages_by_key_show_every_product_once(viewer: Visitor, filters: dict[str
     assert len(seen) == len(set(seen)) == page["found"] > 37
 
 
+def test_the_whole_catalog_is_counted_to_the_last_product(app: FastAPI, viewer: Visitor) -> None:
+    catalog = app.state.workspace.catalog
+    before = catalog.count(schema.products)
+    new = [Product(f"NEW{number:05d}", None, None, None, None, None, now()) for number in range(1_100)]
+    catalog.add(schema.products, new)
+    page = viewer.get("/api/v1/products").json()
+    assert (page["found"], page["more_than"]) == (before + 1_100, False)
+    page = viewer.get("/api/v1/products", params={"q": "new"}).json()
+    assert (page["found"], page["more_than"]) == (1_000, True)
+
+
 def test_filters_show_what_fits_and_nothing_else(viewer: Visitor) -> None:
     page = viewer.get("/api/v1/products", params={"attribute": "color", "value": "black", "at_least": 0.5}).json()
     assert page["cards"]
@@ -84,6 +98,38 @@ def test_filters_that_make_no_sense_get_a_clear_answer(viewer: Visitor, query: s
     assert answer.status_code == status, answer.text
     if status != 200:
         assert set(answer.json()) == {"error", "message", "hint"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nothing", 404, "não existe a página /nothing"),
+        ("/catalog?at_least=2", 422, "query.at_least: '2' não pode ser usado (deve ser no máximo 1)"),
+        ("/catalog?at_least=x", 422, "query.at_least: 'x' não pode ser usado (deve ser um número)"),
+        ("/catalog?limit=1.5", 422, "query.limit: '1.5' não pode ser usado (deve ser um número inteiro)"),
+        ("/catalog?new=1", 422, "query.new: '1' não pode ser usado (não é conhecido aqui)"),
+        ("/product", 422, "query.sku: não pode ser usado (falta)"),
+        ("/product?sku=", 422, "query.sku: '' não pode ser usado (curto demais: no mínimo 1)"),
+        ("/look-alikes?count=13", 422, "query.count: '13' não pode ser usado (deve ser um destes: 12, 24, 48, 96)"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_the_readers_language(
+    app: FastAPI, viewer: Visitor, path: str, status: int, said: str
+) -> None:
+    set_language(app.state.workspace.catalog, "viewer", "pt")
+    answer = viewer.get(path, headers=PAGE)
+    assert (answer.status_code, said in unescape(answer.text)) == (status, True), answer.text
+
+
+def test_a_body_that_is_too_large_or_no_json_is_answered_in_the_readers_language(
+    app: FastAPI, curator: Visitor
+) -> None:
+    set_language(app.state.workspace.catalog, "curator", "pt")
+    large = curator.post("/api/v1/decisions", content=b"x" * 1_100_000, headers={"content-type": "application/json"})
+    assert large.status_code == 413 and "1\u202f000\u202f000 bytes" in large.json()["message"], large.text
+    assert "passa dos" in large.json()["message"]
+    few = curator.post("/api/v1/decisions", json={"batch_id": "b1234567", "answers": []})
+    assert few.status_code == 422 and "curto demais: no mínimo 1" in few.json()["message"]
 
 
 def test_the_product_page_says_who_said_what(app: FastAPI, viewer: Visitor) -> None:

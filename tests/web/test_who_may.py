@@ -209,8 +209,22 @@ def test_over_tls_the_cookie_stays_on_tls(app: FastAPI) -> None:
 
 def test_whoever_is_not_signed_in_is_shown_where(nobody: TestClient) -> None:
     answer = nobody.get("/catalog", headers=PAGE)
-    assert answer.status_code == 303 and answer.headers["location"] == "/login"
+    assert answer.status_code == 303 and answer.headers["location"] == "/login?back=%2Fcatalog"
     assert nobody.get("/api/v1/products").json()["error"] == "not-signed-in"
+
+
+def test_whoever_signs_in_comes_back_to_the_page_they_asked_for(nobody: TestClient) -> None:
+    asked = nobody.get("/curate?attribute=color", headers=PAGE)
+    assert (asked.status_code, asked.headers["location"]) == (303, "/login?back=%2Fcurate%3Fattribute%3Dcolor")
+    assert 'name="back" value="/curate?attribute=color"' in nobody.get(asked.headers["location"], headers=PAGE).text
+    right = {"name": "curator", "password": "a long enough password"}
+    for back, place in {
+        "/curate?attribute=color": "/curate?attribute=color",
+        "//evil.example": "/",
+        "/\\evil.example": "/",
+        "https://evil.example": "/",
+    }.items():
+        assert nobody.post("/login", data={**right, "back": back}).headers["location"] == place
 
 
 def test_guessing_a_password_is_slowed_down(nobody: TestClient) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from vitrine.web import work
 from vitrine.web.auth import Admin, Viewer
+from vitrine.web.day import day_began
 from vitrine.web.inputs import Key, Word
 from vitrine.web.queries.guide import ValueGuide, guide
 from vitrine.web.queries.overview import Overview, overview
@@ -41,6 +42,7 @@ def overview_json(request: Request, person: Viewer) -> Overview:
         state.workspace.taxonomy,
         state.scorecards,
         state.counted.tallies(state.workspace.taxonomy),
+        today=day_began(request),
     )
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vitrine.desk import decisions, grid, propagate, queue
 from vitrine.desk.decisions import Answer
-from vitrine.records import now
 from vitrine.web.auth import Curator, Viewer
+from vitrine.web.day import day_began
 from vitrine.web.inputs import Comment, Key, Share, Word
 from vitrine.web.questions import Question, ask_next
 from vitrine.web.render import told_to
@@ -86,7 +86,7 @@ class UndoBody(_Body):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of one attribute; `decided` counts today (UTC)."""
+    """What is left of one attribute; `decided` counts today, by the visitor's clock where a page has told it."""
 
     attribute: str
     open: int
@@ -120,8 +120,8 @@ class Acted:
 def queue_left(request: Request, person: Viewer) -> list[Left]:
     """What is left, attribute by attribute."""
     workspace = request.app.state.workspace
-    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
-    return [Left(**asdict(one)) for one in queue.remaining(workspace.catalog, workspace.taxonomy, since=today)]
+    since = day_began(request)
+    return [Left(**asdict(one)) for one in queue.remaining(workspace.catalog, workspace.taxonomy, since=since)]
 
 
 @router.post("/queue/next")

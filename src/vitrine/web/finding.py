@@ -45,11 +45,13 @@ class Finding:
             return self._finder
         if self._failed is not None:
             raise self._failed
+        raise Preparing(self._progress(), hint=sentence("ask again in a few seconds"))
+
+    def _progress(self) -> str:
         done, total = self._done
-        raise Preparing(
-            sentence("look-alikes are being prepared: {done:,} of {total:,} products", done=done, total=total),
-            hint=sentence("ask again in a few seconds"),
-        )
+        if not total:
+            return sentence("look-alikes are being prepared")
+        return sentence("look-alikes are being prepared: {done:,} of {total:,} products", done=done, total=total)
 
     def _begin(self) -> Thread:
         with self._lock:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vitrine.errors import sentence
 from vitrine.records import now
 
 METERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name; read when it is imported
@@ -141,7 +142,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
 
 def _too_large(most: int) -> HTTPException:
     # not one of our own errors: FastAPI lets only this kind through while it reads a body
-    return HTTPException(413, f"the body is larger than the {most:,} bytes that this address takes")
+    return HTTPException(413, sentence("the body is larger than the {most:,} bytes that this address takes", most=most))
 
 
 class JsonLines(logging.Formatter):

@@ -157,6 +157,8 @@ def _page(request: Request, finder: Finder, form: AskedOnPage, found: Found | No
         steered={word.partition("=")[0]: f"{way}:{word}" for way, _, word in steered},
         only=_by_attribute(form.only),
         brands=request.app.state.counted.brands(),
+        # browsers lend the camera to these only; what is shown from the start does not push the page about later
+        live=request.url.scheme == "https" or request.app.state.access.by_link,
     )
     page.headers.update(LIVE_CAMERA)
     return page

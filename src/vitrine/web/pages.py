@@ -9,6 +9,7 @@ from vitrine.desk import grid
 from vitrine.errors import NotFound, sentence
 from vitrine.web import work
 from vitrine.web.auth import Admin, Curator, Viewer
+from vitrine.web.day import day_began
 from vitrine.web.desk_api import family, queue_left
 from vitrine.web.inputs import Key, Share, Word
 from vitrine.web.queries.guide import guide
@@ -31,7 +32,8 @@ def overview_page(request: Request, person: Viewer) -> Response:
     """How everything stands."""
     state = request.app.state
     taxonomy = state.workspace.taxonomy
-    page = overview(state.workspace.catalog, taxonomy, state.scorecards, state.counted.tallies(taxonomy))
+    tallies = state.counted.tallies(taxonomy)
+    page = overview(state.workspace.catalog, taxonomy, state.scorecards, tallies, today=day_began(request))
     return render(request, "overview.html", page=page)
 
 

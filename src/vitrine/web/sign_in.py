@@ -36,13 +36,18 @@ def open_link(request: Request, token: str = "") -> Response:
 
 
 @router.get("/login", name="login_page")
-def login_page(request: Request) -> Response:
-    """The sign-in page; on this machine alone, it says where the link is."""
-    return render(request, "login.html", failed=False, wait=0)
+def login_page(request: Request, back: str = "/") -> Response:
+    """The sign-in page; on this machine alone, it says where the link is. `back` is where to go afterwards."""
+    return render(request, "login.html", failed=False, back=back)
 
 
 @router.post("/login")
-def login(request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = "") -> Response:
+def login(
+    request: Request,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    back: Annotated[str, Form()] = "/",
+) -> Response:
     """Sign in by name and password; after five failures a name waits."""
     check_same_site(request)
     attempts: tuple[Attempts, Attempts] = request.app.state.attempts
@@ -57,9 +62,9 @@ def login(request: Request, name: Annotated[str, Form()] = "", password: Annotat
     if person is None:
         for tried, key in zip(attempts, keys, strict=True):
             tried.fail(key)
-        return render(request, "login.html", failed=True, wait=0, status_code=401)
+        return render(request, "login.html", failed=True, back=back, status_code=401)
     attempts[0].forget(keys[0])
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse(_inside(back), 303)
     set_cookie(request, response, begin_session(request.app.state.workspace.catalog, person))
     return response
 
@@ -79,5 +84,9 @@ def language(
 ) -> Response:
     """Show the pages in another language from now on."""
     set_language(request.app.state.workspace.catalog, person.name, language)
-    inside = back.startswith("/") and not back.startswith(("//", "/\\"))
-    return RedirectResponse(back if inside else "/", 303)
+    return RedirectResponse(_inside(back), 303)
+
+
+def _inside(back: str) -> str:
+    """A page of ours, wherever else `back` would lead."""
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"

@@ -83,7 +83,9 @@ class Overview:
     recent: list[Recent]
 
 
-def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards, counted: Tallies) -> Overview:
+def overview(
+    catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards, counted: Tallies, *, today: datetime
+) -> Overview:
     """Everything the first page says; all zeros where nothing was classified yet. `counted` may be seconds old."""
     champion = champion_of(catalog)
     promises = scorecards.promises(champion) if champion else {}
@@ -97,7 +99,7 @@ def overview(catalog: Catalog, taxonomy: Taxonomy, scorecards: Scorecards, count
         labelled=sum(one.labelled for one in coverage),
         waiting=sum(one.waiting for one in coverage),
         aside=sum(one.aside for one in coverage),
-        decided_today=_decided_since(catalog, now().replace(hour=0, minute=0, second=0, microsecond=0)),
+        decided_today=_decided_since(catalog, today),
         champion=champion,
         coverage=coverage,
         audits=status(catalog, taxonomy),

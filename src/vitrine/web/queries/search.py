@@ -69,7 +69,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class CatalogPage:
-    """One page of products; `found` is exact up to 1,000, `more_than` says that there are more."""
+    """One page of products; `found` is exact without filters and up to 1,000, else `more_than` says there are more."""
 
     filters: Filters
     found: int
@@ -93,13 +93,15 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
     skus = [row["sku"] for row in shown]
     photos, counts = first_photos(catalog, skus), _standings(catalog, skus)
     cards = [_card(row, photos.get(row["sku"]), counts.get(row["sku"], {})) for row in shown]
-    found = len(shown)
-    if earlier or later:
+    found, most = len(shown), _COUNTED
+    if (earlier or later) and _takes_all(filters):
+        found = most = catalog.count(schema.products)
+    elif earlier or later:
         found = catalog.count(query.with_only_columns(_key_column(filters)).limit(_COUNTED + 1))
     return CatalogPage(
         filters=filters,
-        found=min(found, _COUNTED),
-        more_than=found > _COUNTED,
+        found=min(found, most),
+        more_than=found > most,
         cards=cards,
         next_after=skus[-1] if later else None,
         next_confidence=shown[-1]["confidence"] if later else None,
@@ -107,6 +109,12 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
         previous_confidence=shown[0]["confidence"] if earlier else None,
         values=list(attribute.values) if attribute else [],
     )
+
+
+def _takes_all(filters: Filters) -> bool:
+    """Whether every product fits; those are counted in no time."""
+    narrowing = (filters.q, filters.attribute, filters.standing, filters.at_least, filters.at_most)
+    return all(one is None for one in narrowing)
 
 
 def _rows(catalog: Catalog, query: sa.Select[Any], filters: Filters) -> tuple[list[dict[str, Any]], bool, bool]:

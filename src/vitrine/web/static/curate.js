@@ -1,17 +1,20 @@
 // One by one: the next questions are loaded before they are needed, an answer is sent while the next one is on screen.
-import { ask, say } from "./desk.js";
+import { ask, notify, say } from "./desk.js";
 
 const desk = document.getElementById("desk");
 const words = JSON.parse(document.getElementById("words").textContent);
 const form = document.getElementById("answer");
+const failed = document.getElementById("failed");
 const at = (name) => desk.querySelector(`[data-${name}]`);
 const zoom = desk.querySelector(".zoom");
 const big = zoom.querySelector("img");
+const narrow = matchMedia("(max-width: 60rem)");
 const ahead = [];
 const done = [];
 let current = null;
 let loading = false;
 let exhausted = false;
+let problem = null; // why the next questions could not be loaded
 let undoing = false; // what is pressed now would answer a question that is about to make room
 
 const text = (key, values = {}) => words[key].replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
@@ -30,13 +33,6 @@ const figure = (number) =>
     .join("");
 const folded = (word) => word.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 
-const notify = (message, link) => {
-  const notice = document.getElementById("notice");
-  notice.replaceChildren(make("span", { textContent: message }));
-  if (link) notice.append(make("a", { className: "link", href: link.href, textContent: link.text }));
-  notice.hidden = false;
-  notice.dataset.href = link?.href ?? "";
-};
 const quiet = () => {
   const notice = document.getElementById("notice");
   notice.hidden = true;
@@ -48,6 +44,8 @@ const same = (one, other) => one && one.item.sku === other.item.sku && one.item.
 const load = async () => {
   if (loading || exhausted || ahead.length > 1) return;
   loading = true;
+  problem = null;
+  if (!current) show(null);
   try {
     const found = await ask("queue/next", { attribute: desk.dataset.attribute || null, count: 3 - ahead.length });
     exhausted = found.length === 0;
@@ -57,7 +55,8 @@ const load = async () => {
       ahead.push(question);
     }
   } catch (error) {
-    notify(error.message);
+    problem = error;
+    if (current) notify(error.message, error.link);
   } finally {
     loading = false;
   }
@@ -130,13 +129,19 @@ const showEvidence = () => {
 
 const show = (question) => {
   current = question ?? null;
-  document.getElementById("loading").hidden = true;
   desk.hidden = !current;
-  document.getElementById("empty").hidden = Boolean(current) || loading;
-  if (!current) {
-    if (loading) document.getElementById("loading").hidden = false;
-    return;
+  document.getElementById("loading").hidden = Boolean(current || problem || exhausted);
+  document.getElementById("empty").hidden = Boolean(current || !exhausted);
+  failed.hidden = Boolean(current || !problem);
+  if (!failed.hidden) {
+    failed.querySelector("b").textContent = problem.message;
+    const { link } = problem;
+    const [way, again] = failed.querySelectorAll("a, button");
+    way.hidden = !link;
+    if (link) Object.assign(way, { href: link.href, textContent: link.text });
+    (link ? way : again).focus();
   }
+  if (!current) return;
   const { item } = current;
   at("sku").replaceChildren(make("bdi", { textContent: item.sku }));
   at("name").replaceChildren(make("bdi", { textContent: item.name ?? item.sku }));
@@ -148,14 +153,24 @@ const show = (question) => {
   const weight = item.weight === null ? "" : ` ${text("weight", { weight: figure(item.weight) })}`;
   at("reason").textContent = why + told + family + weight;
   at("values").href = `/values?${new URLSearchParams({ attribute: item.attribute, sku: item.sku })}`;
-  form.elements.comment.value = "";
+  form.elements.comment.value = current.comment ?? "";
   showPhoto(current.photos[0]);
   showStrip();
   showChoices();
   showEvidence();
+  // the photo and its first choices are looked at together, wherever the last answer left the page
+  const under = document.querySelector(".top").getBoundingClientRect().bottom > desk.getBoundingClientRect().top;
+  if (narrow.matches || under) desk.scrollIntoView();
   const first = form.querySelector("input[name=value]:checked") ?? form.querySelector("input[name=value]");
   first?.focus({ preventScroll: true });
   say(`${item.name ?? item.sku}. ${current.attribute_name}?`);
+};
+
+// what is on screen makes room for another question and comes back as it was left
+const putBack = () => {
+  if (!current) return;
+  const picked = new FormData(form).get("value") ?? undefined;
+  ahead.unshift({ ...current, picked, comment: form.elements.comment.value });
 };
 
 const count = (name, by) => {
@@ -188,7 +203,7 @@ const decide = async (outcome, value = null) => {
   show(ahead.shift());
   load();
   const saved = send({ batch_id, answers: [{ sku, attribute, outcome, value, comment, ...key }] });
-  const entry = { batch_id, question, value, saved }; // at once: Z means this one, also before the server has answered
+  const entry = { batch_id, question, value, comment, saved }; // at once: Z means this one, also before the server has answered
   done.push(entry);
   at("undo").disabled = false;
   try {
@@ -197,11 +212,11 @@ const decide = async (outcome, value = null) => {
     if (done.includes(entry)) done.splice(done.indexOf(entry), 1);
     at("undo").disabled = done.length === 0;
     count("today", -1);
-    notify(error.status === 409 ? error.message : text("not_saved", { sku, why: error.message }));
+    notify(error.status === 409 ? error.message : text("not_saved", { sku, why: error.message }), error.link);
     if (error.status !== 409) {
       count("left", 1);
-      if (current) ahead.unshift(current);
-      show({ ...question, picked: value });
+      putBack();
+      show({ ...question, picked: value, comment });
     }
     return;
   }
@@ -224,12 +239,12 @@ const undo = async () => {
     const undone = await ask("undo", { batch_id: last.batch_id });
     count("left", 1);
     count("today", -1);
-    if (current) ahead.unshift(current);
+    putBack();
     const item = { ...last.question.item, version: undone.entries[0].version };
-    show({ ...last.question, item, again: true, picked: last.value });
+    show({ ...last.question, item, again: true, picked: last.value, comment: last.comment });
     notify(text("undone"));
   } catch (error) {
-    notify(error.message);
+    notify(error.message, error.link);
   } finally {
     undoing = false;
   }
@@ -327,4 +342,6 @@ addEventListener("pagehide", () => {
   fetch("/api/v1/queue/release", { method: "POST", headers, body: JSON.stringify({ tokens }), keepalive: true });
 });
 addEventListener("pageshow", (event) => event.persisted && location.reload());
+failed.querySelector("button").addEventListener("click", load);
+addEventListener("online", () => problem && load());
 load();

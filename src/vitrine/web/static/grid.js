@@ -1,19 +1,17 @@
 // The grid and the family: mark or choose with the keyboard, enter everything in one action, undo it as one.
-import { ask } from "./desk.js";
+// The product's page, which follows a correction, says what was entered and undoes it, too.
+import { ask, notify } from "./desk.js";
 
 const sweep = document.getElementById("sweep");
 const form = sweep ?? document.getElementById("correct");
 const words = JSON.parse(document.getElementById("words").textContent);
 const text = (key, values = {}) => words[key].replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
-const notice = document.getElementById("notice");
-const notify = (message) => {
-  notice.textContent = message;
-  notice.hidden = false;
-};
 const LAST = "vitrine-last-action"; // the page changes after an action, and undo must survive that
 
 const remember = (action) => sessionStorage.setItem(LAST, JSON.stringify(action));
-const last = JSON.parse(sessionStorage.getItem(LAST) ?? "null");
+const known = JSON.parse(sessionStorage.getItem(LAST) ?? "null");
+// a page that only looks undoes what has just led to it, nothing older
+const last = document.querySelector("article.product") && known?.told ? null : known;
 const undoButton = document.querySelector("[data-undo]");
 if (last && undoButton) undoButton.disabled = !last.batch_id;
 if (last && !last.told) {
@@ -28,16 +26,19 @@ const undo = async () => {
     remember({ message: text("undone") });
     location.assign(last.where);
   } catch (error) {
-    notify(error.message);
+    notify(error.message, error.link);
   }
 };
 undoButton?.addEventListener("click", undo);
 
 const boxes = form ? [...form.querySelectorAll("input[type=checkbox]")] : [];
 if (form) {
+  const main = form.querySelector("button.main");
+  let sending = false;
   const shown = () => {
     const marked = boxes.filter((box) => box.checked).length;
     form.querySelector("[data-count]").textContent = sweep ? boxes.length - marked : marked;
+    main.disabled = sending || !(sweep || marked);
     const note = form.querySelector("[data-marked]");
     if (note) note.textContent = marked ? text("marked", { n: marked }) : "";
   };
@@ -48,12 +49,12 @@ if (form) {
   const batch_id = crypto.randomUUID ? crypto.randomUUID() : `b${Date.now()}${Math.random().toString(36).slice(2)}`;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const button = form.querySelector("button.main");
-    if (button.disabled) return;
-    button.disabled = true;
+    const checked = boxes.filter((box) => box.checked);
+    if (sending) return;
+    if (!sweep && !checked.length) return notify(text("none_chosen"));
+    sending = main.disabled = true;
     const { attribute, value, next } = form.dataset;
     const versions = (some) => Object.fromEntries(some.map((box) => [box.value, Number(box.dataset.version)]));
-    const checked = boxes.filter((box) => box.checked);
     const body = sweep
       ? { batch_id, attribute, value, shown: versions(boxes), wrong: checked.map((box) => box.value) }
       : { batch_id, attribute, value, chosen: versions(checked) };
@@ -70,8 +71,8 @@ if (form) {
       remember({ batch_id: acted.entries.length ? batch_id : null, message: said, where: location.href });
       location.assign(next);
     } catch (error) {
-      button.disabled = false;
-      notify(error.message);
+      sending = main.disabled = false;
+      notify(error.message, error.link);
     }
   });
 }

@@ -76,6 +76,7 @@ const take = (file) => {
 };
 
 const live = form.querySelector("[data-live]");
+if (live && !canLook) live.hidden = true;
 if (live && canLook) {
   const looking = new Camera(form.querySelector("video"));
   const snap = form.querySelector("[data-snap]");
