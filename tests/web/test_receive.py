@@ -27,6 +27,12 @@ def category_as_brand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_RECEIVE__STRANGERS", "0.2")
 
 
+@pytest.fixture
+def by_product(category_as_brand: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The taxonomy has no brand, so products are compared with their own photos alone. Name it before the workspace."""
+    monkeypatch.setenv("VITRINE_RECEIVE__BRAND", "brand")
+
+
 def delivered(number: int, *, size: int = 640, shot: int = 7) -> bytes:
     """A new photo of a drawn product, which the catalog has not seen."""
     item = product(SEED, number)
@@ -102,6 +108,30 @@ def test_another_product_is_no_match_and_is_settled_by_a_person(
     assert counts[0]["key"] == "7/0" and counts[0]["refused"] == 1 and counts[0]["mismatches"] == len(mismatches)
     exported = list(csv.DictReader(io.StringIO(viewer.get("/api/v1/receipts/export").text.lstrip("\ufeff"))))
     assert len(exported) == len(answers) and {row["person"] for row in exported} == {"curator"}
+
+
+def test_a_product_that_does_not_look_like_itself_waits_at_the_desk_until_it_is_handled(
+    by_product: None, curator: Visitor, viewer: Visitor, lines: list[dict[str, Any]]
+) -> None:
+    def waits(page: str) -> bool:
+        return "/receipts?only_open=true" in curator.get(page, headers=PAGE).text
+
+    assert not waits("/") and not waits("/curate")
+    sent = (send(curator, delivered(n), "7/0", f"phone-swap-{n:02d}").json() for n in range(1, 40))
+    swap = next(one for one in sent if one["answer"] == "mismatch")
+    assert (swap["reason"], swap["sku"]) == ("product_mismatch", lines[0]["sku"])
+    assert waits("/") and waits("/curate")
+    assert viewer.get("/api/v1/overview").json()["deliveries"] == 1
+    assert [one["receipt_id"] for one in viewer.get("/api/v1/receipts", params={"only_open": True}).json()] == [
+        swap["receipt_id"]
+    ]
+    settle = {"handling_id": "handling-01", "action": "set_aside"}
+    curator.post(f"/api/v1/receipts/{swap['receipt_id']}/handling", json=settle)
+    assert waits("/curate"), "who sets it aside leaves it to others"
+    settle = {"handling_id": "handling-02", "action": "refused"}
+    curator.post(f"/api/v1/receipts/{swap['receipt_id']}/handling", json=settle)
+    assert not waits("/") and not waits("/curate")
+    assert viewer.get("/api/v1/overview").json()["deliveries"] == 0
 
 
 def test_a_line_is_found_by_barcode(viewer: Visitor, lines: list[dict[str, Any]]) -> None:
