@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from PIL import Image
@@ -173,6 +174,30 @@ def test_photos_that_show_little_are_answered_with_the_reason(curator: Visitor, 
     assert (said["black"]["answer"], said["black"]["reason"]) == ("unknown", "too_dark")
     assert (said["empty"]["answer"], said["empty"]["reason"]) == ("unknown", "nothing_to_see")
     assert all(one["answer"] in ("match", "mismatch", "unknown") for one in said.values()), said
+
+
+def test_photos_that_cannot_show_the_ordered_product_alone_are_no_mismatch(
+    by_product: None, curator: Visitor, lines: list[dict[str, Any]]
+) -> None:
+    def picture(number: int) -> Image.Image:
+        return Image.open(io.BytesIO(delivered(number)))
+
+    pair = Image.new("RGB", (640, 1280))
+    pair.paste(picture(2), (0, 0))
+    pair.paste(picture(7), (0, 640))
+    y, x = np.mgrid[0:480, 0:640]
+    grain = np.random.default_rng(0).normal(0, 8, (480, 640, 3))
+    table = np.stack([120 + 60 * np.sin(x / 37) + y / 12, 100 + 50 * np.sin(y / 23) + x / 20, 90 + y / 9], -1) + grain
+    pictures = {
+        "turned": picture(2).rotate(180),
+        "several": pair,
+        "no_product": Image.fromarray(np.clip(table, 0, 255).astype(np.uint8)),
+    }
+    for reason, one in pictures.items():
+        said = send(curator, encoded(one), "7/2", f"phone-{reason}-1").json()
+        assert (said["answer"], said["reason"]) == ("unknown", reason)
+    other = send(curator, delivered(8), "7/2", "phone-swap-01").json()
+    assert (other["answer"], other["reason"]) == ("mismatch", "product_mismatch")
 
 
 def test_a_line_that_nobody_brought_in_is_not_found(curator: Visitor, lines: list[dict[str, Any]]) -> None:

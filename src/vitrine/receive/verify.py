@@ -9,6 +9,8 @@ from vitrine.desk.deliveries import MISMATCH
 from vitrine.receive.bound import Bound
 from vitrine.receive.receipts import UNKNOWN
 
+TURNED, SEVERAL, SEVERAL_BRANDS, NO_PRODUCT = "turned", "several", "several_brands", "no_product"
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -47,11 +49,14 @@ class Verdict:
 def settle(brand: Compared | None, product: Compared | None) -> Compared:
     """One answer from both comparisons, either of which may be missing.
 
-    A mismatch of one is a mismatch. Where the product itself can be compared, its brand alone makes no match.
+    A mismatch of one is a mismatch, unless the product's photos tell that another photo is needed. Where the product
+    itself can be compared, its brand alone makes no match.
     """
     said = [one for one in (brand, product) if one is not None]
     if not said:
         return Compared(UNKNOWN, "nothing_to_compare")
+    if product is not None and product.reason in (TURNED, SEVERAL, NO_PRODUCT):
+        return product
     for one in said:
         if one.answer == MISMATCH:
             return one
