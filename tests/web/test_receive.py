@@ -200,6 +200,19 @@ def test_photos_that_cannot_show_the_ordered_product_alone_are_no_mismatch(
     assert (other["answer"], other["reason"]) == ("mismatch", "product_mismatch")
 
 
+def test_without_brands_the_ordered_product_s_photos_are_the_evidence(
+    by_product: None, curator: Visitor, lines: list[dict[str, Any]]
+) -> None:
+    said = send(curator, delivered(0), "7/0", "phone-receipt-1").json()
+    assert said["evidence"] and {one["sku"] for one in said["evidence"]} == {lines[0]["sku"]}
+    assert all(set(one) == {"sku", "photo_id", "brand", "similarity"} for one in said["evidence"])
+    assert [one["photo_id"] for one in said["evidence"]] == [one["photo_id"] for one in said["product"]["photos"]]
+    curator.post("/api/v1/orders", json={"lines": [{"line": "b", "brand": "Zephyr"}, {"line": "n"}]})
+    for line, reason in (("b", "no_brands"), ("n", "nothing_to_compare")):
+        answer = send(curator, delivered(0), line, f"phone-receipt-{line}").json()
+        assert (answer["answer"], answer["reason"], answer["evidence"]) == ("unknown", reason, [])
+
+
 def test_a_line_that_nobody_brought_in_is_not_found(curator: Visitor, lines: list[dict[str, Any]]) -> None:
     assert send(curator, delivered(0), "7/77", "phone-receipt-1").status_code == 404
     assert send(curator, delivered(0), "7/0", "../../x").status_code == 422

@@ -180,7 +180,9 @@ def _show(entry: Any) -> None:
         )
     if evidence["product"]:
         rows.append(("product", f"{evidence['product']['sku']}, likeness {evidence['product']['similarity']:.3f}"))
-    rows += [("like", f"{one['sku']} ({one['brand']}, {one['similarity']:.3f})") for one in evidence["evidence"][:3]]
+    rows += [
+        ("like", f"{one['sku']} ({one['brand'] or '–'}, {one['similarity']:.3f})") for one in evidence["evidence"][:3]
+    ]
     output.show_table(f"Line {receipt.line_id}", ["", ""], rows)
     for note in evidence["notes"]:
         output.say(f"The photo is {note}.")

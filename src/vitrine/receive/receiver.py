@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from vitrine.stores import schema
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
+NO_BRANDS = "no_brands"
 _NEAREST = 6
 _SHOWN_PHOTOS = 3
 
@@ -96,8 +97,11 @@ class Receiver:
         vector = embed([pixels])
         shown, product, promises = self._by_product(pixels, vector, line, checks)
         if checks.brand is None or checks.predictor is None:
-            settled = settle(None, product)
-            return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises)
+            settled = settle(self._no_brand_check(expected), product)
+            evidence = _evidence(shown) if shown else []
+            return _verdict(
+                settled, expected=expected, evidence=evidence, product=shown, notes=notes, promises=promises
+            )
         seen = checks.brand.see(checks.predictor, vector)
         found = {
             "brand": seen.brand,
@@ -117,6 +121,12 @@ class Receiver:
                 again = second_look(checks.brand, checks.predictor, embed, pixels, seen, settled.answer)
                 settled = Compared(UNKNOWN, again) if again else settled
         return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises, **found)
+
+    def _no_brand_check(self, expected: str | None) -> Compared | None:
+        """Why the brand that was ordered cannot be compared."""
+        if expected is None:
+            return None
+        return Compared(UNKNOWN, NO_BRANDS if brands_of(self._workspace) is None else NOT_LEARNT)
 
     def _by_product(
         self, pixels: NDArray[np.uint8], vector: NDArray[np.float32], line: OrderLine, checks: Checks
@@ -193,6 +203,11 @@ class Receiver:
 
 def _verdict(settled: Compared, **told: Any) -> Verdict:
     return Verdict(settled.answer, settled.reason, **told)
+
+
+def _evidence(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The photos of the ordered product that were compared, in the shape of labelled photos of brands."""
+    return [{"sku": shown["sku"], "brand": None, **photo} for photo in shown["photos"]]
 
 
 def _proven_by_brand(check: BrandCheck) -> list[dict[str, Any]]:

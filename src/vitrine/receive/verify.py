@@ -24,7 +24,8 @@ class Compared:
 class Verdict:
     """The answer for one photo and order line.
 
-    `evidence` are labelled photos near it (sku, photo_id, brand, similarity), nearest first; `product` is the comparison
+    `evidence` are labelled photos near it (sku, photo_id, brand, similarity), nearest first, or the ordered product's own
+    where no brand is compared; `product` is the comparison
     with the ordered product's own photos; `promises` are the proven rates behind the answer.
     """
 
