@@ -135,6 +135,21 @@ def test_a_product_that_does_not_look_like_itself_waits_at_the_desk_until_it_is_
     assert viewer.get("/api/v1/overview").json()["deliveries"] == 0
 
 
+def test_the_log_shows_what_is_open_until_all_is_asked_for(
+    curator: Visitor, viewer: Visitor, lines: list[dict[str, Any]]
+) -> None:
+    shown = send(curator, delivered(0), "7/0", "phone-receipt-1").json()
+    assert shown["answer"] != "mismatch"
+    for address, listed in (
+        ("/receipts", False),
+        ("/receipts?only_open=&answer=", False),
+        ("/receipts?only_open=false", True),
+    ):
+        page = viewer.get(address, headers=PAGE).text
+        assert (f"/photos/{shown['photo_id']}/" in page) == listed, address
+        assert "<details" in page and " open>" in page, "the counts by supplier are seen at once"
+
+
 def test_a_line_is_found_by_barcode(viewer: Visitor, lines: list[dict[str, Any]]) -> None:
     found = viewer.get("/api/v1/order-lines", params={"q": "7891000315503"}).json()
     assert [line["line_id"] for line in found] == ["7/3"]

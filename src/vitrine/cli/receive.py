@@ -173,7 +173,8 @@ def _row(entry: Any) -> tuple[object, ...]:
 
 def _show(entry: Any) -> None:
     receipt, evidence = entry.receipt, entry.evidence
-    rows = [("answer", receipt.answer), ("why", receipt.reason.replace("_", " ")), ("ordered", receipt.expected or "–")]
+    ordered = ", ".join(said for said in (receipt.expected, receipt.sku) if said)
+    rows = [("answer", receipt.answer), ("why", receipt.reason.replace("_", " ")), ("ordered", ordered or "–")]
     if evidence["probabilities"]:
         rows.append(
             ("seen", f"{receipt.brand} ({output.percent(receipt.confidence)})" if receipt.brand else "none learnt")
