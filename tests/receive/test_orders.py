@@ -68,6 +68,19 @@ def test_what_can_be_used_is_used_and_the_rest_is_named(orders: Orders) -> None:
     assert [line.unit for line in orders.lines] == ["pair", "pair", "box", "box"]
 
 
+@pytest.mark.parametrize("unit", [("barrels", "pairs"), ("pairs", "barrels")])
+def test_a_line_is_put_aside_whole_where_one_of_its_rows_cannot_be_used(unit: tuple[str, str]) -> None:
+    rows = [TableRow(n, {"line": "1", "quantity": 4, "unit": one}) for n, one in enumerate(unit, 2)]
+    made = read_orders([*rows, TableRow(4, {"line": "2", "unit": "pairs"})], place="x")
+    assert [line.line_id for line in made.lines] == ["2"]
+    wrong = 2 + unit.index("barrels")
+    assert {(one.row, one.code) for one in made.problems} == {(wrong, "bad-unit"), (5 - wrong, "contradicting-lines")}
+    told = next(one for one in made.problems if one.code == "contradicting-lines").reason
+    assert f"row {wrong} too" in told
+    with pytest.raises(InputError, match="row 2"):
+        made.line("1")
+
+
 def test_a_line_is_named_by_order_and_number_or_by_what_is_unique(orders: Orders) -> None:
     assert orders.line("7001/2").sku == "A-2"
     assert orders.line("5").sku == "A-5"

@@ -8,7 +8,8 @@ import pytest
 from vitrine.demo.draw import draw
 from vitrine.demo.product import Shot, product
 from vitrine.receive.checks import checks_key, make_checks
-from vitrine.receive.second_look import SEVERAL, TURNED, second_look
+from vitrine.receive.second_look import second_look
+from vitrine.receive.verify import SEVERAL_BRANDS, TURNED
 from vitrine.workspace import Workspace
 
 SEED = 11  # of the drawn catalog that all tests share
@@ -47,4 +48,4 @@ def test_turned_photos_and_pairs_are_seen_and_upright_ones_left_alone(trained: W
             said[name][second_look(checks.brand, checks.predictor, embed, pixels, seen, answer)] += 1
     assert said["upright"][""] >= 18
     assert said["quarter"][TURNED] >= 14 and said["upside down"][TURNED] >= 14
-    assert said["pair"][SEVERAL] >= 5 and said["upright"][SEVERAL] <= 1
+    assert said["pair"][SEVERAL_BRANDS] >= 5 and said["upright"][SEVERAL_BRANDS] <= 1

@@ -77,7 +77,7 @@ def phone(browser: Any, hall: str) -> Iterator[Any]:
     page.wait_for_selector("[data-lines] button")
     yield page
     context.close()
-    cut = ("ERR_FAILED", "ERR_INTERNET_DISCONNECTED")  # a network cut on purpose
+    cut = ("ERR_FAILED", "ERR_INTERNET_DISCONNECTED", " 422 ")  # a network cut on purpose, and what is no photo
     assert not [line for line in said if not any(word in line for word in cut)]
 
 
@@ -111,6 +111,23 @@ def test_a_barcode_a_photo_an_answer_and_what_was_done(phone: Any, photo: Path) 
     phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json())[0].action === 'accepted'")
     (one,) = entered(phone)
     assert one["line_id"] == "L0" and one["person"]
+
+
+def test_what_is_no_photo_or_too_dark_is_taken_again(phone: Any, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "no-photo.jpg").write_bytes(b"%PDF-1.7 something else")
+    Image.new("RGB", (640, 640), (3, 3, 3)).save(tmp_path / "black.jpg")
+    ask(phone, "7891000315500", tmp_path / "no-photo.jpg")
+    phone.wait_for_selector("[data-verdict=failed]")
+    assert phone.locator("[data-retake]").is_visible() and not phone.locator("[data-compared]").is_visible()
+    assert not any(one.is_visible() for one in phone.locator("[data-action]").all())
+    phone.set_input_files("[data-reshoot]", str(tmp_path / "black.jpg"))
+    phone.wait_for_selector("[data-verdict=unknown]")
+    assert phone.locator("[data-retake]").is_visible() and phone.locator("[data-action=accepted]").is_visible()
+    assert phone.locator("[data-notes]").inner_text() == "", "what is too dark was not brightened"
+    phone.set_input_files("[data-reshoot]", str(photo))
+    phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json()).length === 2")
+    assert phone.locator("[data-compared]").is_visible()
+    assert [one["line_id"] for one in entered(phone)] == ["L0", "L0"]
 
 
 def test_photos_wait_while_the_network_is_away_and_count_once(phone: Any, photo: Path) -> None:

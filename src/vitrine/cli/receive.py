@@ -173,14 +173,17 @@ def _row(entry: Any) -> tuple[object, ...]:
 
 def _show(entry: Any) -> None:
     receipt, evidence = entry.receipt, entry.evidence
-    rows = [("answer", receipt.answer), ("why", receipt.reason.replace("_", " ")), ("ordered", receipt.expected or "–")]
+    ordered = ", ".join(said for said in (receipt.expected, receipt.sku) if said)
+    rows = [("answer", receipt.answer), ("why", receipt.reason.replace("_", " ")), ("ordered", ordered or "–")]
     if evidence["probabilities"]:
         rows.append(
             ("seen", f"{receipt.brand} ({output.percent(receipt.confidence)})" if receipt.brand else "none learnt")
         )
     if evidence["product"]:
         rows.append(("product", f"{evidence['product']['sku']}, likeness {evidence['product']['similarity']:.3f}"))
-    rows += [("like", f"{one['sku']} ({one['brand']}, {one['similarity']:.3f})") for one in evidence["evidence"][:3]]
+    rows += [
+        ("like", f"{one['sku']} ({one['brand'] or '–'}, {one['similarity']:.3f})") for one in evidence["evidence"][:3]
+    ]
     output.show_table(f"Line {receipt.line_id}", ["", ""], rows)
     for note in evidence["notes"]:
         output.say(f"The photo is {note}.")

@@ -1,4 +1,9 @@
-"""Deliveries that did not look like what was ordered: each asks the desk whether the catalog is right about the product."""
+"""Deliveries that did not look like what was ordered: each asks the desk whether the catalog is right about the product.
+
+A question is about an attribute, so only a comparison of brands asks one. Every such delivery, a product that was compared
+with its own photos and a line without a sku too, stands on the desk's first page and above its questions until somebody
+accepts or refuses it (`vitrine.receive.log.count_open`).
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_REFERENCES = 6_000
 _DELIVERIES_AT_ONCE = 50
+_FORMAT = 2  # of what is kept; older files are made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def brands_of(workspace: "Workspace") -> Attribute | None:
 def checks_key(workspace: "Workspace") -> str:
     """What the checks depend on, as one short id."""
     attribute = brands_of(workspace)
-    known: list[Any] = [champion_of(workspace.catalog), attribute and attribute.name, workspace.embedding_id]
+    known: list[Any] = [_FORMAT, champion_of(workspace.catalog), attribute and attribute.name, workspace.embedding_id]
     known += [workspace.settings.receive.model_dump(), workspace.catalog.count(schema.product_photos)]
     if attribute is not None:  # proven anew after every so many accepted deliveries, not after each
         known.append(count_accepted(workspace.catalog, attribute.name) // _DELIVERIES_AT_ONCE)

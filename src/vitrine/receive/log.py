@@ -97,6 +97,11 @@ def receipts(
     return [_entry(row) for row in catalog.rows(query.order_by(*newest).limit(min(most, MOST_ON_A_PAGE)))]
 
 
+def count_open(catalog: Catalog) -> int:
+    """How many discrepancies wait for somebody to accept or refuse the delivery."""
+    return catalog.count(sa.select(schema.receipts.c.receipt_id).select_from(_JOINED).where(_OPEN))
+
+
 def tallies(catalog: Catalog, by: Literal["supplier", "line"]) -> list[Tally]:
     """Receipts counted by supplier or by line, those with the most discrepancies first."""
     table = schema.receipts

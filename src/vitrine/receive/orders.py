@@ -88,8 +88,8 @@ def read_orders(rows: Iterable[TableRow], *, place: str, brands: Attribute | Non
     """Order lines from table rows; `place` names the table and `brands` is the attribute that says the brand.
 
     A line is known by its order and its own number. One that repeats another is used once; those that contradict each
-    other, and lines with an impossible quantity or unit, are put aside. A brand that the taxonomy lacks is kept as it
-    is written and told. Raises InputError where no column tells the lines apart.
+    other or a row that cannot be used, and lines with an impossible quantity or unit, are put aside. A brand that the
+    taxonomy lacks is kept as it is written and told. Raises InputError where no column tells the lines apart.
     """
     read: dict[str, list[tuple[int, OrderLine]]] = {}
     problems: list[Problem] = []
@@ -103,7 +103,8 @@ def read_orders(rows: Iterable[TableRow], *, place: str, brands: Attribute | Non
         line = _line(row, columns, place, problems)
         if line is not None:
             read.setdefault(line.line_id, []).append((row.number, line))
-    lines = [line for same in read.values() if (line := _one(same, problems))]
+    unusable = {problem.sku: problem.row for problem in problems if problem.sku is not None}
+    lines = [line for same in read.values() if (line := _one(same, unusable, problems))]
     if brands is not None:
         problems += [problem for same in read.values() for number, line in same[:1]
                      if (problem := _unknown_brand(number, line, brands))]  # fmt: skip
@@ -209,9 +210,18 @@ def _quantity(written: str | None) -> float | None:
     return quantity if math.isfinite(quantity) and quantity > 0 else None
 
 
-def _one(same: Sequence[tuple[int, OrderLine]], problems: list[Problem]) -> OrderLine | None:
-    """The line that rows of one id agree on; what repeats it, or all of them where they disagree, is put aside."""
+def _one(
+    same: Sequence[tuple[int, OrderLine]], unusable: Mapping[str, int], problems: list[Problem]
+) -> OrderLine | None:
+    """The line that rows of one id agree on; what repeats it, or all of them where they disagree, is put aside.
+
+    They disagree with an `unusable` row (line_id → row) too: which of them was meant is not known.
+    """
     (first_row, first), *others = same
+    if first.line_id in unusable:
+        reason = f"line {first.line_id} stands in row {unusable[first.line_id]} too, which cannot be used"
+        problems += [Problem(row, "contradicting-lines", first.line_id, first.line_id, reason) for row, _ in same]
+        return None
     if all(replace(line, added_at=first.added_at) == first for _, line in others):
         reason = f"line {first.line_id} stands in row {first_row} already; it is used once"
         problems += [Problem(row, "duplicate-line", None, first.line_id, reason) for row, _ in others]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from vitrine.desk.deliveries import MISMATCH
 from vitrine.intake.ingest import blob_key, describe_photo
 from vitrine.intake.labels import TABLE, current_decisions
 from vitrine.intake.photo import read_photo
@@ -19,7 +20,7 @@ from vitrine.receive.checks import Checks, brands_of, checks_key, make_checks
 from vitrine.receive.look import look
 from vitrine.receive.product_check import ProductCheck
 from vitrine.receive.receipts import MATCH, UNKNOWN, find_sent, record
-from vitrine.receive.second_look import second_look
+from vitrine.receive.second_look import second_look, second_look_at_product
 from vitrine.receive.verify import Compared, Verdict, proven, settle
 from vitrine.records import OrderLine, Receipt, now
 from vitrine.stores import schema
@@ -27,6 +28,7 @@ from vitrine.stores import schema
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
+NO_BRANDS = "no_brands"
 _NEAREST = 6
 _SHOWN_PHOTOS = 3
 
@@ -93,10 +95,13 @@ class Receiver:
     ) -> Verdict:
         embed = self._workspace.embedder.embed
         vector = embed([pixels])
-        shown, product, promises = self._by_product(vector, line, checks)
+        shown, product, promises = self._by_product(pixels, vector, line, checks)
         if checks.brand is None or checks.predictor is None:
-            settled = settle(None, product)
-            return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises)
+            settled = settle(self._no_brand_check(expected), product)
+            evidence = _evidence(shown) if shown else []
+            return _verdict(
+                settled, expected=expected, evidence=evidence, product=shown, notes=notes, promises=promises
+            )
         seen = checks.brand.see(checks.predictor, vector)
         found = {
             "brand": seen.brand,
@@ -117,8 +122,14 @@ class Receiver:
                 settled = Compared(UNKNOWN, again) if again else settled
         return _verdict(settled, expected=expected, product=shown, notes=notes, promises=promises, **found)
 
+    def _no_brand_check(self, expected: str | None) -> Compared | None:
+        """Why the brand that was ordered cannot be compared."""
+        if expected is None:
+            return None
+        return Compared(UNKNOWN, NO_BRANDS if brands_of(self._workspace) is None else NOT_LEARNT)
+
     def _by_product(
-        self, vector: NDArray[np.float32], line: OrderLine, checks: Checks
+        self, pixels: NDArray[np.uint8], vector: NDArray[np.float32], line: OrderLine, checks: Checks
     ) -> tuple[dict[str, Any] | None, Compared | None, list[dict[str, Any]]]:
         """How much a photo is like the ordered product, what that says, and what was proven; None without its photos."""
         references = self._references(line)
@@ -129,7 +140,23 @@ class Receiver:
         shown = self._alike(vector, line, references, checks.product)
         answer = checks.product.answer(shown["similarity"])
         compared = Compared(answer, {UNKNOWN: "product_unsure"}.get(answer, f"product_{answer}"))
+        # only mismatches are taken back, so both proven rates stay true
+        if answer == MISMATCH and (again := self._again(pixels, vector[0], references, checks.product)):
+            compared = Compared(UNKNOWN, again)
         return shown, compared, proven("product", checks.product.alarm, checks.product.accept, on=CATALOG)
+
+    def _again(
+        self,
+        pixels: NDArray[np.uint8],
+        vector: NDArray[np.float32],
+        references: Sequence[str],
+        check: ProductCheck,
+    ) -> str:
+        """Why a photo unlike the ordered product should be taken again; empty where nothing speaks for it."""
+        workspace = self._workspace
+        vectors = workspace.embed([*references, *check.known])
+        of_product, of_known = vectors.take(references), vectors.take(check.known)
+        return second_look_at_product(check, workspace.embedder.embed, pixels, vector, of_product, of_known)
 
     def _alike(
         self, vector: NDArray[np.float32], line: OrderLine, references: Sequence[str], check: ProductCheck
@@ -176,6 +203,11 @@ class Receiver:
 
 def _verdict(settled: Compared, **told: Any) -> Verdict:
     return Verdict(settled.answer, settled.reason, **told)
+
+
+def _evidence(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The photos of the ordered product that were compared, in the shape of labelled photos of brands."""
+    return [{"sku": shown["sku"], "brand": None, **photo} for photo in shown["photos"]]
 
 
 def _proven_by_brand(check: BrandCheck) -> list[dict[str, Any]]:

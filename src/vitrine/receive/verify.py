@@ -9,6 +9,8 @@ from vitrine.desk.deliveries import MISMATCH
 from vitrine.receive.bound import Bound
 from vitrine.receive.receipts import UNKNOWN
 
+TURNED, SEVERAL, SEVERAL_BRANDS, NO_PRODUCT = "turned", "several", "several_brands", "no_product"
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -22,7 +24,8 @@ class Compared:
 class Verdict:
     """The answer for one photo and order line.
 
-    `evidence` are labelled photos near it (sku, photo_id, brand, similarity), nearest first; `product` is the comparison
+    `evidence` are labelled photos near it (sku, photo_id, brand, similarity), nearest first, or the ordered product's own
+    where no brand is compared; `product` is the comparison
     with the ordered product's own photos; `promises` are the proven rates behind the answer.
     """
 
@@ -47,11 +50,14 @@ class Verdict:
 def settle(brand: Compared | None, product: Compared | None) -> Compared:
     """One answer from both comparisons, either of which may be missing.
 
-    A mismatch of one is a mismatch. Where the product itself can be compared, its brand alone makes no match.
+    A mismatch of one is a mismatch, unless the product's photos tell that another photo is needed. Where the product
+    itself can be compared, its brand alone makes no match.
     """
     said = [one for one in (brand, product) if one is not None]
     if not said:
         return Compared(UNKNOWN, "nothing_to_compare")
+    if product is not None and product.reason in (TURNED, SEVERAL, NO_PRODUCT):
+        return product
     for one in said:
         if one.answer == MISMATCH:
             return one

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from vitrine.desk import grid
 from vitrine.errors import NotFound, sentence
+from vitrine.receive.log import count_open
 from vitrine.web import work
 from vitrine.web.auth import Admin, Curator, Viewer
 from vitrine.web.day import day_began
@@ -58,7 +59,8 @@ def curate_page(request: Request, person: Curator, attribute: Word = None) -> Re
     workspace = request.app.state.workspace
     if attribute:
         workspace.taxonomy.attribute(attribute)
-    return render(request, "curate.html", left=queue_left(request, person), attribute=attribute)
+    deliveries = count_open(workspace.catalog)
+    return render(request, "curate.html", left=queue_left(request, person), attribute=attribute, deliveries=deliveries)
 
 
 @router.get("/values")

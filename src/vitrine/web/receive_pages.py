@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from vitrine.receive import log, receipts
 from vitrine.receive.accepted import kept
+from vitrine.receive.checks import brands_of
 from vitrine.web.auth import Curator, Viewer
 from vitrine.web.guard import LIVE_CAMERA
 from vitrine.web.inputs import Key
@@ -20,14 +21,15 @@ router = APIRouter(include_in_schema=False)
 @router.get("/receive")
 def receive_page(request: Request, person: Curator) -> Response:
     """Find a line, take a photo, read the answer; the page's script does it all."""
-    page = render(request, "receive.html")
+    page = render(request, "receive.html", brands=brands_of(request.app.state.workspace) is not None)
     page.headers.update(LIVE_CAMERA)
     return page
 
 
 @router.get("/receipts")
 def receipts_page(request: Request, person: Viewer, query: Annotated[ReceiptsQuery, Query()]) -> Response:
-    """The log, and discrepancies by supplier and line."""
+    """Open discrepancies, or the whole log with `only_open=false`; and how many there are by supplier and line."""
+    query = query.model_copy(update={"only_open": query.only_open is not False})
     catalog = request.app.state.workspace.catalog
     shown = entries(request, query)
     last = shown[-1].receipt if len(shown) == query.limit else None

@@ -11,6 +11,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk.audit import AttributeAudit, status
 from vitrine.desk.journal import DECIDED, SINGLE
 from vitrine.learn.promote import champion_of
+from vitrine.receive.log import count_open
 from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -66,7 +67,7 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The first page."""
+    """The first page; `deliveries` did not look like what was ordered, and nobody accepted or refused them yet."""
 
     products: int
     without_photo: int
@@ -75,6 +76,7 @@ class Overview:
     labelled: int
     waiting: int
     aside: int
+    deliveries: int
     decided_today: int
     champion: str | None
     coverage: list[Coverage]
@@ -99,6 +101,7 @@ def overview(
         labelled=sum(one.labelled for one in coverage),
         waiting=sum(one.waiting for one in coverage),
         aside=sum(one.aside for one in coverage),
+        deliveries=count_open(catalog),
         decided_today=_decided_since(catalog, today),
         champion=champion,
         coverage=coverage,

@@ -55,7 +55,12 @@ const known = async (wanted) => {
 const remember = (lines) => store("lines", "readwrite", (all) => lines.map((one) => all.put(one)).at(-1) ?? all.count());
 
 const named = (one) => one.brand ?? one.description ?? one.sku ?? one.line_id;
-const told = (one) => [one.line_id, one.sku, one.quantity && `${one.quantity} ${one.unit ? text(`unit_${one.unit}`) : ""}`.trim(), one.supplier];
+const told = (one) => {
+  const many = one.quantity && `${one.quantity} ${one.unit ? text(`unit_${one.unit}`) : ""}`.trim();
+  const parts = new Set([one.line_id, one.sku, many, one.supplier]);
+  parts.delete(named(one)); // it stands above
+  return [...parts].filter(Boolean).join(" · ");
+};
 
 let typed;
 const find = async () => {
@@ -76,7 +81,7 @@ const find = async () => {
   at("lines").replaceChildren(
     ...lines.map((one) => {
       const button = make("button", { type: "button" }, make("b", { textContent: named(one) }));
-      button.append(make("small", { textContent: told(one).filter(Boolean).join(" · ") }));
+      button.append(make("small", { textContent: told(one) }));
       button.addEventListener("click", () => choose(one));
       return make("li", {}, button);
     }),
@@ -93,7 +98,7 @@ const choose = (one) => {
   line = one;
   asked += 1; // what is still being looked for is no longer wanted
   at("named").textContent = named(one);
-  at("told").textContent = told(one).filter(Boolean).join(" · ");
+  at("told").textContent = told(one);
   at("reference").hidden = !one.photo_id;
   if (one.photo_id) at("reference").src = `/photos/${one.photo_id}/320`;
   else at("reference").removeAttribute("src");
@@ -117,6 +122,7 @@ const shrink = async (file) => {
     const scale = Math.min(1, 1600 / Math.max(picture.width, picture.height));
     return await drawn(picture, picture.width * scale, picture.height * scale, at("taken"));
   } catch {
+    at("taken").width = at("taken").height = 1;
     return file; // what this browser cannot read, the server may
   }
 };
@@ -132,22 +138,31 @@ const take = async (photo) => {
   await send(item);
 };
 
+// another photo would be told no more
+const beyond = ["no_brands", "nothing_to_compare", "brand_not_learnt", "not_proven"];
+
 const present = (item, answer) => {
   current = { item, answer };
   at("verdict").dataset.verdict = answer?.answer ?? "looking";
   at("verdict").dataset.kept = "";
   at("says").textContent = answer ? text(answer.answer) : text("looking");
   at("why").textContent = answer ? reason(answer) : named(item.line);
-  at("notes").textContent = answer ? answer.notes.map((note) => text(`note_${note}`)).join(" ") : "";
-  at("evidence").replaceChildren(...(answer ? pictures(answer) : []));
-  at("evidence-heading").hidden = !answer?.evidence.length;
+  at("notes").textContent = answer ? notes(answer).map((note) => text(`note_${note}`)).join(" ") : "";
+  at("compared").hidden = false;
+  at("shown").hidden = !item.photo || at("taken").width === 1; // of an answer that came in later the picture is gone
   const beside = answer?.product?.photos[0].photo_id ?? item.line.photo_id;
+  at("evidence").replaceChildren(...(answer ? pictures(answer, beside) : []));
+  at("evidence-heading").hidden = !at("evidence").children.length;
   at("beside").hidden = !beside;
   if (beside) at("beside").querySelector("img").src = `/photos/${beside}/320`;
   const promises = answer?.promises ?? [];
   const hall = promises.some((one) => one.on === "deliveries") ? [text("promise_on_deliveries")] : [];
   at("promise").textContent = [...promises.map(promised), ...hall].join(" ");
+  at("sure").hidden = promises.length === 0;
+  at("sure").open = false;
+  at("retake").hidden = answer?.answer !== "unknown" || beyond.includes(answer.reason);
   for (const button of root.querySelectorAll("[data-action]")) {
+    button.hidden = false;
     button.setAttribute("aria-pressed", String(answer?.action === button.dataset.action));
     button.classList.toggle("main", button.dataset.action === { match: "accepted", mismatch: "refused" }[answer?.answer]);
   }
@@ -166,8 +181,11 @@ const reason = (answer) =>
     sku: answer.sku ?? "–",
   });
 
-const pictures = (answer) =>
-  answer.evidence.slice(0, 6).map((one) => {
+// what is too dark was not saved by brightening, and is not blurred either
+const notes = (answer) => (answer.reason === "too_dark" ? [] : answer.notes);
+
+const pictures = (answer, beside) =>
+  answer.evidence.filter((one) => one.photo_id !== beside).slice(0, 6).map((one) => {
     const picture = make("img", { src: `/photos/${one.photo_id}/160`, width: 160, height: 160, alt: "", decoding: "async" });
     return make("li", {}, picture, make("b", { textContent: one.brand ?? one.sku }), make("small", { textContent: percent(Math.max(0, one.similarity)) }));
   });
@@ -225,6 +243,11 @@ const unanswered = (why, final) => {
   at("verdict").dataset.kept = final ? "" : "yes";
   at("says").textContent = text(final ? "failed" : "kept_heading");
   at("why").textContent = why;
+  if (final) {
+    at("retake").hidden = false;
+    at("compared").hidden = true;
+    for (const button of root.querySelectorAll("[data-action]")) button.hidden = true;
+  }
   say(why);
 };
 
@@ -303,11 +326,15 @@ const scan = async () => {
 at("scan").hidden = !(canLook && "BarcodeDetector" in window);
 at("scan").addEventListener("click", scan);
 
-at("shoot").addEventListener("change", async () => {
-  const [file] = at("shoot").files;
-  at("shoot").value = "";
-  if (file) await take(await shrink(file));
-});
+for (const input of [at("shoot"), at("reshoot")]) {
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    input.value = "";
+    if (!file) return;
+    if (input === at("reshoot")) line = current.item.line;
+    await take(await shrink(file));
+  });
+}
 at("search").addEventListener("submit", (event) => {
   event.preventDefault();
   find();
