@@ -4,7 +4,8 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,21 @@ def entered(phone: Any) -> list[dict[str, Any]]:
     return answer
 
 
+def until(phone: Any, true: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Wait for what the server has; the page goes on meanwhile."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        phone.wait_for_timeout(100)
+
+
 def test_a_barcode_a_photo_an_answer_and_what_was_done(phone: Any, photo: Path) -> None:
     ask(phone, "7891000315500", photo)
     phone.wait_for_selector(ANSWERED)
     assert phone.locator("[data-evidence] img").count() > 0
     phone.click("[data-action=accepted]")
     phone.wait_for_selector("[data-step=find]:not([hidden])")
-    phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json())[0].action === 'accepted'")
+    until(phone, lambda: entered(phone)[0]["action"] == "accepted")
     (one,) = entered(phone)
     assert one["line_id"] == "L0" and one["person"]
 
@@ -125,7 +134,7 @@ def test_what_is_no_photo_or_too_dark_is_taken_again(phone: Any, photo: Path, tm
     assert phone.locator("[data-retake]").is_visible() and phone.locator("[data-action=accepted]").is_visible()
     assert phone.locator("[data-notes]").inner_text() == "", "what is too dark was not brightened"
     phone.set_input_files("[data-reshoot]", str(photo))
-    phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json()).length === 2")
+    until(phone, lambda: len(entered(phone)) == 2)
     assert phone.locator("[data-compared]").is_visible()
     assert [one["line_id"] for one in entered(phone)] == ["L0", "L0"]
 
@@ -147,7 +156,7 @@ def test_photos_wait_while_the_network_is_away_and_count_once(phone: Any, photo:
     phone.evaluate("dispatchEvent(new Event('online'))")
     phone.wait_for_selector("[data-waiting]", state="hidden")
     assert phone.locator("[data-arrived] button").count() == 2
-    phone.wait_for_function("async () => (await (await fetch('/api/v1/receipts')).json()).every(one => one.action)")
+    until(phone, lambda: all(one["action"] for one in entered(phone)))
     assert sorted(one["line_id"] for one in entered(phone)) == ["L0", "L1"]
     assert {one["action"] for one in entered(phone)} == {"set_aside"}
 

@@ -77,8 +77,10 @@ class Wording:
     stock: str
 
 
-def word(values: Mapping[str, str], style: np.random.Generator, own: np.random.Generator) -> Wording:
-    """Name, description, brand, price and stock; brand and price level belong to the style."""
+def word(
+    values: Mapping[str, str], style: np.random.Generator, own: np.random.Generator, shop: np.random.Generator
+) -> Wording:
+    """Name, description, brand, price and stock; brand and price level belong to the style, the stock to the shop."""
     noun, feminine, base = CATEGORIES[values["category"]]
     brand = BRANDS[int(style.integers(len(BRANDS)))]
     color = COLORS[values["color"]][feminine]
@@ -89,5 +91,5 @@ def word(values: Mapping[str, str], style: np.random.Generator, own: np.random.G
     price = base * factor * style.uniform(0.85, 1.25) * (1.12 if values["features"] != "unadorned" else 1.0)
     price += own.choice((0.0, 0.0, 0.0, 10.0))
     description = f"{noun} {color.lower()} em {fabric}, solado {SOLES[values['sole']]}."
-    stock = max(0, int(own.normal(12, 12)))  # about one in seven is sold out
+    stock = max(0, int(shop.normal(12, 12)))  # about one in seven is sold out
     return Wording(name, description, brand, f"{int(price // 10) * 10 + 9}.90", str(stock))
