@@ -147,6 +147,8 @@ def test_a_newcomer_curates_ten_corrects_a_family_retrains_and_sees_coverage_cha
     spoken_for = page.locator("#correct input:checked").count()
     page.keyboard.press("a")
     until(lambda: len(decided(workspace)) == answers + spoken_for)
+    page.wait_for_url("**/product?sku=*")
+    page.wait_for_selector("#notice:not([hidden])")
     assert {row["value"] for row in decided(workspace)[answers:]} == {corrected["value"]}
     curated = standing()
     assert curated["decided"] == before["decided"] + answers + spoken_for
