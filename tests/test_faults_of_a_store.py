@@ -63,9 +63,10 @@ def test_a_watch_that_keeps_everything_on_a_failing_store_loses_and_repeats_noth
     direct = Lake(f"s3://{bucket}/lake")
     with flaky(s3_endpoint) as door:
         reach_store(monkeypatch, door.url)
-        door.fault = lambda number, method, path: moments.choice(FAULTS) if moments.random() < 0.12 else None
         workspace = Workspace(shared.folder)
         watch, stop, told = watch_of(workspace, f"s3://{bucket}/studio", "lake"), Event(), list[str]()
+        # from here on: a watch that cannot open its place says so and ends, as the command before it does
+        door.fault = lambda number, method, path: moments.choice(FAULTS) if moments.random() < 0.12 else None
         going = Thread(target=watch_on, args=(watch, stop, told.append))
         going.start()
         try:
