@@ -72,11 +72,12 @@ def tasks(
     from vitrine.desk import label_studio
     from vitrine.stores.whole import whole
 
-    if (photos is None) == (photo_url is None):
+    if photos is not None and photo_url is None:
+        photo_url = f"/data/local-files/?d={quote(photos.resolve().name)}/{{photo_id}}.jpg"
+    elif photos is not None or photo_url is None:
         raise InputError("Label Studio has to find the photos", hint="--photos FOLDER, or --photo-url ADDRESS")
     opened = vitrine.open(workspace)
-    address = photo_url or f"/data/local-files/?d={quote(photos.resolve().name if photos else '')}/{{photo_id}}.jpg"
-    shown = label_studio.write_tasks(opened.catalog, opened.taxonomy, path, photo_url=address, most=most)
+    shown = label_studio.write_tasks(opened.catalog, opened.taxonomy, path, photo_url=photo_url, most=most)
     if photos is not None:
         opened.copy_photos([photo_id for photo_id in shown if photo_id], photos)
     with whole(path.with_suffix(".xml"), hint="free some space and run the same command again") as temporary:

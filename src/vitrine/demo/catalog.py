@@ -87,12 +87,17 @@ def _draw_chunk(job: _Job) -> tuple[list[Row], dict[str, list[Row]]]:
             path = Path(job.folder, "photos", item.photo(shot))
             path.write_bytes(_photo_bytes(item, shot, job.seed, job.size))
         cells = _cells(item, job, planted)
-        text = item.wording
+        text, stock = item.wording, _stock(item.number, job.seed)
         for shot in item.shots:
             head = (item.photo(shot), item.sku, item.style_id, shot.written_view)
-            rows.append((*head, text.name, text.description, text.price, text.stock, text.brand, *cells))
+            rows.append((*head, text.name, text.description, text.price, stock, text.brand, *cells))
         _note_photo_faults(item, planted)
     return rows, planted
+
+
+def _stock(number: int, seed: int) -> str:
+    """Pieces of a product that the shop has; about one in seven is sold out."""
+    return str(max(0, int(np.random.default_rng([seed, 9, number]).normal(12, 12))))
 
 
 def _cells(item: Product, job: _Job, planted: dict[str, list[Row]]) -> Row:

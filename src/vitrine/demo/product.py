@@ -128,7 +128,7 @@ def _plain(
         values=values,
         style=style,
         colorway=(seed, 4, number),
-        wording=word(values, np.random.default_rng([*style, 7]), rng, np.random.default_rng([seed, 9, number])),
+        wording=word(values, np.random.default_rng([*style, 7]), rng),
         shots=_shots((seed, 5, number), fault, rng),
         fault=fault,
         twin_of=None,

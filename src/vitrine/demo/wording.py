@@ -68,19 +68,16 @@ SOLES = {
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the catalog says of a product; `price` in R$, `stock` in pieces."""
+    """What the catalog says of a product; `price` in R$."""
 
     name: str
     description: str
     brand: str
     price: str
-    stock: str
 
 
-def word(
-    values: Mapping[str, str], style: np.random.Generator, own: np.random.Generator, shop: np.random.Generator
-) -> Wording:
-    """Name, description, brand, price and stock; brand and price level belong to the style, the stock to the shop."""
+def word(values: Mapping[str, str], style: np.random.Generator, own: np.random.Generator) -> Wording:
+    """Name, description, brand and price; brand and price level belong to the style."""
     noun, feminine, base = CATEGORIES[values["category"]]
     brand = BRANDS[int(style.integers(len(BRANDS)))]
     color = COLORS[values["color"]][feminine]
@@ -91,5 +88,4 @@ def word(
     price = base * factor * style.uniform(0.85, 1.25) * (1.12 if values["features"] != "unadorned" else 1.0)
     price += own.choice((0.0, 0.0, 0.0, 10.0))
     description = f"{noun} {color.lower()} em {fabric}, solado {SOLES[values['sole']]}."
-    stock = max(0, int(shop.normal(12, 12)))  # about one in seven is sold out
-    return Wording(name, description, brand, f"{int(price // 10) * 10 + 9}.90", str(stock))
+    return Wording(name, description, brand, f"{int(price // 10) * 10 + 9}.90")
