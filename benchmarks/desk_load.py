@@ -49,7 +49,8 @@ class Curator:
         self.log = log.open("w", encoding="utf-8")
         self.connection = http.client.HTTPConnection(self.place, timeout=GRACE)
 
-    def post(self, name: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    def post(self, name: str, path: str, body: dict[str, Any]) -> tuple[int, Any, float]:
+        """The status, the answer, and the milliseconds it took."""
         begun = time.perf_counter()
         status, data = 0, None
         for _ in range(2):  # a server closes connections that were idle; the same request again is safe
@@ -60,8 +61,9 @@ class Curator:
                 break
             except (OSError, http.client.HTTPException, ValueError):
                 self.connection.close()
-        self.write(kind="time", name=name, status=status, ms=1_000 * (time.perf_counter() - begun))
-        return status, data
+        ms = 1_000 * (time.perf_counter() - begun)
+        self.write(kind="time", name=name, status=status, ms=ms)
+        return status, data, ms
 
     def write(self, **line: Any) -> None:
         self.log.write(json.dumps(line) + "\n")
@@ -69,28 +71,30 @@ class Curator:
     def work(self, until: float) -> None:
         while time.time() < until:
             attribute = f"a{self.random.randrange(ATTRIBUTES):02d}"
-            status, questions = self.post("next", "/api/v1/queue/next", {"attribute": attribute, "count": 2})
+            status, questions, waited = self.post("next", "/api/v1/queue/next", {"attribute": attribute, "count": 2})
             for question in questions if status == 200 else ():
                 item = question["item"]
                 self.write(kind="lent", key=[item["sku"], item["attribute"], item["version"]])
                 time.sleep(self.random.expovariate(1 / self.think))
-                self.answer(item)
+                self.answer(item, waited)
         self.log.close()
 
-    def answer(self, item: dict[str, Any]) -> None:
+    def answer(self, item: dict[str, Any], waited: float) -> None:
+        """Decide, or give back, a question that came after `waited` ms."""
         if self.random.random() < 0.05:
-            status, _ = self.post("release", "/api/v1/queue/release", {"tokens": [item["token"]]})
+            status, *_ = self.post("release", "/api/v1/queue/release", {"tokens": [item["token"]]})
             self.write(kind="released", key=[item["sku"], item["attribute"], item["version"]], status=status)
             return
         batch_id = str(uuid.uuid4())
         said = {key: item[key] for key in ("sku", "attribute", "token")}
         said["value"] = f"v{self.random.randrange(VALUES)}"
         for _ in range(2 if self.random.random() < 0.1 else 1):
-            status, done = self.post("decide", "/api/v1/decisions", {"batch_id": batch_id, "answers": [said]})
+            status, done, ms = self.post("decide", "/api/v1/decisions", {"batch_id": batch_id, "answers": [said]})
+            self.write(kind="time", name="next + decide", status=status, ms=waited + ms)
             ids = [one["decision_id"] for one in done["entries"]] if status == 200 else []
             self.write(kind="decided", batch_id=batch_id, ids=ids, status=status)
         if self.random.random() < 0.05:
-            status, done = self.post("undo", "/api/v1/undo", {"batch_id": batch_id})
+            status, done, _ = self.post("undo", "/api/v1/undo", {"batch_id": batch_id})
             ids = [one["decision_id"] for one in done["entries"]] if status == 200 else []
             self.write(kind="undone", batch_id=batch_id, ids=ids, status=status)
 
@@ -140,7 +144,7 @@ def check(catalog: Any, lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def latencies(lines: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in ("next", "decide", "release", "undo"):
+    for name in ("next", "decide", "next + decide", "release", "undo"):
         values = [line["ms"] for line in lines if line["kind"] == "time" and line["name"] == name]
         failed = Counter(
             line["status"]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from vitrine.errors import InputError, StorageError, sentence
+from vitrine.intake.discontinue import discontinued_skus
 from vitrine.learn.fuse import PhotoVectors, fuse
 from vitrine.learn.grammar import Decoded
 from vitrine.learn.model import Model
@@ -266,12 +267,17 @@ def _write_missing(
 
 
 def _load(output: Objects, answered: Sequence[Answered], catalog: Catalog) -> None:
-    """All predictions of the run in one transaction: readers see the run as a whole or not at all."""
+    """All predictions of the run in one transaction: readers see the run as a whole or not at all.
+
+    A product that left the range while the run went on gets none.
+    """
     with catalog.transaction() as connection:
+        gone = discontinued_skus(connection)
         for piece in _read_pieces(output):
             check_table(piece, Prediction, key=("sku", "attribute", "head_id"), where=output.url)
-            catalog.put(tables.predictions, piece.to_pylist(), connection=connection)
-        catalog.put(tables.answered, answered, connection=connection)
+            rows = [row for row in piece.to_pylist() if row["sku"] not in gone]
+            catalog.put(tables.predictions, rows, connection=connection)
+        catalog.put(tables.answered, [one for one in answered if one.sku not in gone], connection=connection)
 
 
 def _read_pieces(output: Objects, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

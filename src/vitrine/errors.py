@@ -11,8 +11,11 @@ row 214: 'navy blue' is not in color
 hint: did you mean 'navy'?
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+_KEPT = '{"pattern": '
 
 
 class Sentence(str):
@@ -57,6 +60,22 @@ def unpacked(kept: Any) -> Any:
     if set(kept) == {"pattern", "values"}:
         return _made(kept["pattern"], unpacked(kept["values"]))
     return {name: unpacked(one) for name, one in kept.items()}
+
+
+def kept(said: str | None) -> str | None:
+    """What a column of text keeps of what was said; `recalled` gives it again, to be told in any language.
+
+    >>> recalled(kept(sentence("there is no product {sku!r}", sku="A1"))).values
+    {'sku': 'A1'}
+    >>> kept("the disk is full")
+    'the disk is full'
+    """
+    return json.dumps(packed(said), ensure_ascii=False) if isinstance(said, Sentence) else said
+
+
+def recalled(text: str | None) -> str | None:
+    """What was said, from the text that `kept` gave."""
+    return unpacked(json.loads(text)) if text is not None and text.startswith(_KEPT) else text
 
 
 class VitrineError(Exception):

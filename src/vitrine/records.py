@@ -47,6 +47,15 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
+class Discontinued:
+    """A product that left the range, and who took it out."""
+
+    sku: str
+    author: str
+    discontinued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One photo; `photo_id` is the SHA-256 of the bytes received, sizes are in pixels and bytes.
 

@@ -32,6 +32,7 @@ from vitrine.embed.embeddings import Embeddings
 from vitrine.engine import LOCAL, open_engine
 from vitrine.errors import InputError, NotFound, StorageError, sentence
 from vitrine.intake.clean import Cleaning
+from vitrine.intake.discontinue import photos_in_range
 from vitrine.intake.ingest import IngestReport, blob_key, describe_photo, ingest
 from vitrine.intake.items import Items
 from vitrine.intake.labels import current_labels, spoken_labels
@@ -342,7 +343,7 @@ class Workspace:
         `engine` says who does it (see `vitrine.engine`), None as the settings say.
         """
         model = self._champion
-        links = sa.select(schema.product_photos)
+        links = photos_in_range()
         if skus is not None:
             links = links.where(schema.product_photos.c.sku.in_(skus))
         report = classify.classify(

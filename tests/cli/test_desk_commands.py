@@ -49,6 +49,21 @@ def test_products_are_weighed_by_a_table_of_sales(folder) -> None:
     assert "no column 'sku'" in wrong.stderr and "--key" in wrong.stderr
 
 
+def test_products_leave_the_range_by_name_or_table_and_come_back(folder) -> None:
+    skus = Workspace(folder).products().column("sku").to_pylist()
+    (folder / "gone.csv").write_text("artigo\n" + "\n".join(skus[:4]) + "\n", encoding="utf-8")
+    taken = vitrine("discontinue", skus[9], "--table", "gone.csv", "--key", "artigo", "--json", folder=folder)
+    assert json.loads(taken.stdout) == {"named": 5, "discontinued": 5}
+    assert (
+        "5 products are in the range again"
+        in vitrine("discontinue", "--back", skus[9], *skus[:4], folder=folder).stderr
+    )
+    wrong = vitrine("discontinue", "--table", "gone.csv", folder=folder, expect=2)
+    assert "no column 'sku'" in wrong.stderr and "--key" in wrong.stderr
+    assert "no product is named" in vitrine("discontinue", folder=folder, expect=2).stderr
+    assert "there is no product 'nobody'" in vitrine("discontinue", "nobody", folder=folder, expect=2).stderr
+
+
 def test_a_model_that_publishes_nothing_has_nothing_to_audit(folder) -> None:
     assert json.loads(vitrine("audit", "--json", folder=folder).stdout) == []
     assert "nothing to audit" in vitrine("audit", folder=folder).stderr

@@ -13,6 +13,7 @@ from small_delivery import make, map_to_sap, say, stop
 from vitrine.deliver import deliver
 from vitrine.desk.change_taxonomy import Wish, change
 from vitrine.errors import Conflict
+from vitrine.intake.discontinue import discontinue
 from vitrine.records import Label, now
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
@@ -37,6 +38,21 @@ def test_delta_recall_and_a_renamed_attribute(catalog_url: str, tmp_path: Path) 
     stop(workspace, "colour")
     assert deliver(workspace, "sap").recalled == 11
     assert deliver(workspace, "sap").recalled == 0
+    workspace.catalog.close()
+
+
+def test_what_left_the_range_is_neither_sent_nor_recalled(catalog_url: str, tmp_path: Path) -> None:
+    """The lake's tables say when it left; SAP keeps what it has, since nobody said that it was wrong."""
+    workspace = make(tmp_path / "w", {"storage": {"catalog": catalog_url}})
+    map_to_sap(workspace, "color")
+    assert deliver(workspace, "sap").sent == 12
+    discontinue(workspace.catalog, ["p03"], author="ana")
+    told = deliver(workspace, "sap")
+    assert (told.sent, told.recalled, told.unchanged) == (0, 0, 11)
+    deliver(workspace, "lake")
+    version = next((workspace.folder / "lake" / "versions").iterdir())
+    rows = pq.ParquetFile(version / "dim_product" / "part-0.parquet").read().to_pylist()
+    assert [row["sku"] for row in rows if row["discontinued_at"] is not None] == ["p03"]
     workspace.catalog.close()
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from vitrine.demo.catalog import Planted
 from vitrine.errors import InputError, NotFound, UnreadablePhoto
+from vitrine.intake.discontinue import bring_back, discontinue
 from vitrine.intake.ingest import blob_key
 from vitrine.lookalike.exact import Exact
 from vitrine.lookalike.finder import Finder
@@ -309,3 +310,16 @@ def test_the_measurement_reads_test_alone_and_counts_it(trained: Workspace) -> N
         trained.evaluate_look_alikes(attributes=["category"], change="color")
     with pytest.raises(InputError, match="'nope'"):
         trained.evaluate_look_alikes(attributes=["nope"])
+
+
+def test_a_product_that_leaves_the_range_is_found_no_more_and_at_once_again_when_it_is_back(trained: Workspace) -> None:
+    sku = first_sku(trained)
+    nearest = skus_of(trained.similar(sku))[0]
+    discontinue(trained.catalog, [nearest], author="ana")
+    assert nearest not in skus_of(trained.similar(sku))
+    with pytest.raises(NotFound):
+        trained.similar(nearest)
+    assert trained.classify().products == len(skus(trained)) - 1, "and it is classified no more"
+    bring_back(trained.catalog, [nearest])
+    assert skus_of(trained.similar(sku))[0] == nearest
+    assert trained.classify(only_due=True).products == 1

@@ -346,6 +346,7 @@ PATHS = [
     "/curate/grid",
     "/curate/grid?attribute=color",
     "/curate/grid?attribute=color&value=black",
+    "/curate/agreement",
     "/look-alikes",
     "/values?attribute=heel",
     "/models",

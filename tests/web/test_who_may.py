@@ -65,6 +65,8 @@ LEAST: dict[tuple[str, str], str | None] = {
     ("POST", "/api/v1/undo"): "curator",
     ("GET", "/api/v1/grid"): "viewer",
     ("POST", "/api/v1/grid"): "curator",
+    ("GET", "/curate/agreement"): "viewer",
+    ("GET", "/api/v1/agreement"): "viewer",
     ("GET", "/api/v1/family"): "viewer",
     ("POST", "/api/v1/family"): "curator",
     ("GET", "/api/v1/jobs"): "viewer",

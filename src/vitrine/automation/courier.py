@@ -17,7 +17,7 @@ from tenacity import (
 
 from vitrine.automation.ledger import Ledger
 from vitrine.deliver import TARGETS, deliver
-from vitrine.errors import InputError, Refused, VitrineError
+from vitrine.errors import InputError, Refused, VitrineError, sentence
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -58,7 +58,8 @@ class Courier:
             report = deliver(self._workspace, target)
             if report.failed:
                 kept = Refused(
-                    f"{report.failed:,} answers cannot go to {target}", hint=f"vitrine export {target} says why"
+                    sentence("{n:,} answers cannot go to {target}", n=report.failed, target=target),
+                    hint=sentence("{command} says why", command=f"vitrine export {target}"),
                 )
         self._ledger.delivered(until)
         self.problem = kept

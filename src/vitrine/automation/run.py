@@ -16,7 +16,7 @@ from vitrine.automation.claim import Claim, held
 from vitrine.automation.notify import notify
 from vitrine.automation.plan import Plan, Planned
 from vitrine.automation.steps import Progress, kind_of
-from vitrine.errors import MissingPart, NotFound, Refused, StorageError, VitrineError
+from vitrine.errors import MissingPart, NotFound, Refused, StorageError, VitrineError, kept, recalled
 from vitrine.records import Run, Step
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -101,10 +101,18 @@ def find_run(catalog: Catalog, run_id: str) -> RunState:
 
 def _state(row: dict[str, Any], steps: Sequence[dict[str, Any]], alive: set[str]) -> RunState:
     dead = row["outcome"] == RUNNING and claim_name(row["plan"]) not in alive
-    told = [{**one, "outcome": INTERRUPTED} if dead and one["outcome"] == RUNNING else one for one in steps]
-    return RunState(
-        Run(**{**row, "outcome": INTERRUPTED if dead else row["outcome"]}), tuple(Step(**one) for one in told)
-    )
+    told = [
+        Step(
+            **{
+                **one,
+                "outcome": INTERRUPTED if dead and one["outcome"] == RUNNING else one["outcome"],
+                "message": recalled(one["message"]),
+                "hint": recalled(one["hint"]),
+            }
+        )
+        for one in steps
+    ]
+    return RunState(Run(**{**row, "outcome": INTERRUPTED if dead else row["outcome"]}), tuple(told))
 
 
 class _Record:
@@ -188,7 +196,7 @@ class _Record:
             connection.execute(sa.update(schema.runs).where(mine).values(ended))
 
     def _fail(self, outcome: str, message: str | None, hint: str | None) -> None:
-        self._write(outcome=outcome, message=message, hint=hint, ended_at=self._moment())
+        self._write(outcome=outcome, message=kept(message), hint=kept(hint), ended_at=self._moment())
         self.end(outcome)
 
     def _write(self, **values: Any) -> None:

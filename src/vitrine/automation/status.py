@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vitrine.automation.claim import Held, held
 from vitrine.automation.ledger import ANSWERED, QUARANTINED, TAKEN, WAITING, Latency, counts, latency
 from vitrine.automation.run import FAILED, INTERRUPTED, RunState, runs
+from vitrine.errors import recalled
 from vitrine.records import Watcher
 from vitrine.stores import schema
 
@@ -112,6 +113,6 @@ def _state(catalog: "Catalog", row: Watcher, claim: Held | None, counted: dict[s
         quarantined=counted.get(QUARANTINED, 0),
         answered=latency(catalog, row.place),
         delivered=latency(catalog, row.place, until="delivered_at"),
-        message=row.message,
-        hint=row.hint,
+        message=recalled(row.message),
+        hint=recalled(row.hint),
     )

@@ -31,7 +31,7 @@ from vitrine.automation.claim import Claim
 from vitrine.automation.courier import Courier
 from vitrine.automation.describe import Describe
 from vitrine.automation.ledger import Ledger
-from vitrine.errors import Conflict, MissingPart, StorageError, VitrineError
+from vitrine.errors import Conflict, MissingPart, StorageError, VitrineError, kept
 from vitrine.intake.items import PHOTO_ENDINGS
 from vitrine.intake.source import PhotoSource
 from vitrine.learn.promote import champion_of
@@ -167,8 +167,8 @@ class Watch:
                 every=self.every,
                 files=self._files,
                 looked_at=self._catalog.moment(connection),
-                message=error.message if error else None,
-                hint=error.hint if error else None,
+                message=kept(error.message) if error else None,
+                hint=kept(error.hint) if error else None,
                 started_at=self._started_at,
             )
             self._catalog.put(schema.watchers, [row], connection=connection)

@@ -13,6 +13,7 @@ from vitrine.cli import (
     decisions,
     demo,
     desk,
+    discontinue,
     export,
     finetune,
     ingest,
@@ -55,6 +56,7 @@ PANELS = {
         learn.promote,
         learn.models,
         classify.classify,
+        discontinue.discontinue,
     ),
     "People decide": (
         serve.serve,

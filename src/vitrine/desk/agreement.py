@@ -1,7 +1,8 @@
 """How far people agree: second, independent answers to a sample of questions, and Cohen's kappa of each attribute.
 
 A question for a second answer is picked by a coin that falls before anybody answers, and is asked blind: without the
-prediction and without the first answer.
+prediction and without the first answer. An audit that found a published answer wrong gets a second look, too; agreement
+leaves it out, as these are the hardest questions and no sample of all.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from vitrine.desk import journal
 from vitrine.desk.journal import DECIDED, REVIEW
@@ -54,7 +56,9 @@ def agreement(catalog: Catalog, taxonomy: Taxonomy) -> list[Agreement]:
     pairs: dict[str, list[tuple[str, str]]] = {name: [] for name in taxonomy.attributes}
     for entries in _reviewed(catalog):
         first, reviews = journal.reviewed(journal.live(entries))
-        if reviews and first.attribute in pairs and first.value and reviews[0].value:
+        if not journal.sampled_for_review(first) or first.attribute not in pairs:
+            continue
+        if reviews and first.value and reviews[0].value:
             pairs[first.attribute].append((first.value, reviews[0].value))
     return [_agreement(name, found) for name, found in pairs.items() if found]
 
@@ -77,13 +81,8 @@ def cohens_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
     >>> cohens_kappa([("red", "red")] * 20 + [("red", "pink")] * 5 + [("pink", "red")] * 10 + [("pink", "pink")] * 15)
     0.4
     """
-    n = len(pairs)
-    first, second = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
-    by_chance = sum(first[value] * second[value] for value in first) / n**2
-    if by_chance == 1:
-        return None
-    agreed = sum(a == b for a, b in pairs) / n
-    return round((agreed - by_chance) / (1 - by_chance), 12)
+    kappa = float(_kappas(_counted(pairs)[np.newaxis])[0])
+    return None if np.isnan(kappa) else round(kappa, 12)
 
 
 def _agreement(attribute: str, pairs: Sequence[tuple[str, str]]) -> Agreement:
@@ -103,11 +102,31 @@ def _agreement(attribute: str, pairs: Sequence[tuple[str, str]]) -> Agreement:
 
 def _bootstrap(pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:
     """The middle 95 % of kappa over resampled pairs."""
-    random = np.random.default_rng(0)
-    draws = (random.integers(0, len(pairs), len(pairs)) for _ in range(_DRAWS))
-    kappas = [kappa for draw in draws if (kappa := cohens_kappa([pairs[i] for i in draw])) is not None]
-    low, high = np.quantile(kappas, (0.025, 0.975)) if kappas else (-1.0, 1.0)
+    table = _counted(pairs)
+    drawn = np.random.default_rng(0).multinomial(len(pairs), table.ravel() / len(pairs), size=_DRAWS)
+    kappas = _kappas(drawn.reshape(_DRAWS, *table.shape))
+    if np.isnan(kappas).all():
+        return -1.0, 1.0
+    low, high = np.nanquantile(kappas, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _counted(pairs: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
+    """How often each value (row: the first answer, column: the second) met each other."""
+    place = {value: i for i, value in enumerate(sorted({value for pair in pairs for value in pair}))}
+    table = np.zeros((len(place), len(place)), np.int64)
+    for first, second in pairs:
+        table[place[first], place[second]] += 1
+    return table
+
+
+def _kappas(tables: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Kappa of each table (tables, values, values); NaN where both always give one and the same value."""
+    n = tables.sum((1, 2))
+    agreed = np.trace(tables, axis1=1, axis2=2) / n
+    by_chance = (tables.sum(1) * tables.sum(2)).sum(1) / n**2
+    with np.errstate(invalid="ignore"):
+        return np.where(by_chance < 1, (agreed - by_chance) / (1 - by_chance), np.nan)
 
 
 def _reviewed(catalog: Catalog) -> list[list[Decision]]:

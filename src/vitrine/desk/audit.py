@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from vitrine.classify import PUBLISHED, TO_REVIEW
 from vitrine.desk import journal, meter, queue
 from vitrine.desk.journal import DECIDED, NORMAL, REJECTED, VALUE_MISSING, Pair
+from vitrine.intake.discontinue import discontinued_skus, in_range
 from vitrine.intake.retell import Retelling
 from vitrine.learn.promote import champion_of
 from vitrine.records import Audit, AuditRound, Decision, Queued, now
@@ -142,7 +143,9 @@ def waiting(connection: sa.Connection, model_id: str | None) -> list[Queued]:
     table, rounds = schema.audits, schema.audit_rounds
     same = (table.c.attribute == rounds.c.attribute) & (table.c.model_id == rounds.c.model_id)
     query = sa.select(table.c.sku, table.c.attribute, rounds.c.head_id, rounds.c.salt).join(rounds, same)
-    query = query.where(table.c.model_id == model_id, rounds.c.stopped_at.is_(None), ~journal.answered(table))
+    query = query.where(
+        table.c.model_id == model_id, rounds.c.stopped_at.is_(None), ~journal.answered(table), in_range(table)
+    )
     rows = sorted(connection.execute(query), key=lambda row: journal.number(row.salt, row.sku, row.attribute))
     return [Queued(row.sku, row.attribute, row.head_id, journal.AUDIT, NORMAL, 0, None, 0.0, 1, True) for row in rows]
 
@@ -207,6 +210,7 @@ def _tally(connection: sa.Connection, one: AuditRound) -> _Tally:
     }
     drawn = [Audit(**row) for row in connection.execute(_told_audits().where(of_round)).mappings() if row["value"]]
     entries = journal.entries_of(connection, [(audit.sku, audit.attribute) for audit in drawn])
+    gone = discontinued_skus(connection)
     answered, open_, never = [], 0, 0
     for audit in drawn:
         alive = journal.live(entries[audit.sku, audit.attribute])
@@ -214,7 +218,7 @@ def _tally(connection: sa.Connection, one: AuditRound) -> _Tally:
         if wrong is not None:
             probability = probabilities[audit.cohort]
             answered.append(_Answered(alive[0].decided_at, alive[0].decision_id, wrong, probability))
-        elif alive and journal.turn_after(alive)[0] is None:
+        elif audit.sku in gone or (alive and journal.turn_after(alive)[0] is None):
             never += 1
         else:
             open_ += 1

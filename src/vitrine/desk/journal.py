@@ -125,10 +125,14 @@ def turn_after(alive: Sequence[Decision]) -> tuple[int | None, str | None]:
         return None, None
     disputed = holds(alive) is None
     doubted = first.mode == AUDIT and first.value != first.predicted_value
-    sampled = first.mode != IMPORT and coin("review", first.sku, first.attribute, REVIEW_SHARE)
-    if (not reviews and (doubted or sampled)) or (disputed and len(reviews) < 2):
+    if (not reviews and (doubted or sampled_for_review(first))) or (disputed and len(reviews) < 2):
         return NORMAL, alive[-1].author
     return None, None
+
+
+def sampled_for_review(first: Decision) -> bool:
+    """Whether chance alone asks a second person the question that `first` answered."""
+    return first.mode != IMPORT and coin("review", first.sku, first.attribute, REVIEW_SHARE)
 
 
 def coin(purpose: str, sku: str, attribute: str, share: float) -> bool:

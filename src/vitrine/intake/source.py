@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fsspec.implementations.local import LocalFileSystem
 
-from vitrine.errors import InputError, StorageError, UnreadablePhoto
+from vitrine.errors import InputError, StorageError, UnreadablePhoto, sentence
 from vitrine.intake.photo import read_bytes
 from vitrine.stores.objects import open_filesystem, refuses_all
 
@@ -93,9 +93,9 @@ class PhotoSource:
 
     def _lost(self, error: Exception) -> StorageError:
         return StorageError(
-            f"{self.url} could not be read: {type(error).__name__}: {error}",
+            sentence("{place} could not be read: {reason}", place=self.url, reason=f"{type(error).__name__}: {error}"),
             hint=refuses_all(error)
-            or "restore the connection or the credentials, then run the same command again; it continues",
+            or sentence("restore the connection or the credentials, then run the same command again; it continues"),
         )
 
 

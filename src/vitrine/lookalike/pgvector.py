@@ -19,6 +19,10 @@ _MANY = 5_000
 # recall@10 far below 0.97.
 _WALKED = 400
 _ROWS_AT_ONCE = 20_000
+# Bytes that the graph keeps of a point beside its numbers while it is made. What does not fit into maintenance_work_mem is
+# put in one by one, each with a walk over the disk.
+_OF_A_POINT = 1_200
+_LEAST_MEMORY, _MOST_MEMORY = 256 << 20, 8 << 30
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 
 
@@ -105,7 +109,12 @@ class PgVector:
         self._engine.dispose()
 
     def _add_graph(self, connection: sa.Connection) -> None:
-        connection.execute(sa.text("SET LOCAL maintenance_work_mem = '1GB'"))
+        known = connection.scalar(sa.text("SELECT to_regclass(:name)"), {"name": f"{_SCHEMA}.{self._graph}"})
+        if known is not None:
+            return
+        points = connection.scalar(sa.text(f"SELECT count(*) FROM {self._table}")) or 0
+        memory = max(_LEAST_MEMORY, min(points * (4 * self.dim + _OF_A_POINT), _MOST_MEMORY))
+        connection.execute(sa.text(f"SET LOCAL maintenance_work_mem = '{memory >> 10}kB'"))
         made_by = f"USING hnsw (point vector_ip_ops) WITH ({_GRAPH})"
         connection.execute(sa.text(f"CREATE INDEX IF NOT EXISTS {self._graph} ON {self._table} {made_by}"))
 

@@ -16,6 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from vitrine.intake.discontinue import photos_in_range
 from vitrine.learn.fuse import photos_to_fuse
 from vitrine.lookalike.index import Ids, Mask, Points
 from vitrine.lookalike.rows import Rows, map_points, write_points
@@ -74,7 +75,7 @@ class Shelf:
         seen = _version(catalog)
         if seen == self._seen:
             return Change(np.zeros(0, np.int64), np.zeros(0, np.int64))
-        photos_of = photos_to_fuse(catalog.read(schema.product_photos))
+        photos_of = photos_to_fuse(catalog.read(photos_in_range()))
         told = {sku: _told(photos) for sku, photos in photos_of.items()}
         changed = [sku for sku, photos in told.items() if self._photos.get(sku) != photos]
         places = _places(catalog, changed)
@@ -172,13 +173,19 @@ class Shelf:
 
 
 def _version(catalog: Catalog) -> tuple[Any, ...]:
-    """Changes whenever a product gets, loses or changes photos; cheap, because it is asked before every search."""
-    links, photos = schema.product_photos, schema.photos
-    counted = sa.select(sa.func.count()).select_from(links).scalar_subquery()
-    newest = sa.select(sa.func.max(photos.c.added_at)).scalar_subquery()
+    """Changes whenever a product gets, loses or changes photos, leaves the range or comes back.
+
+    It is cheap, because it is asked before every search.
+    """
+    links, photos, gone = schema.product_photos, schema.photos, schema.discontinued
+    seen = [
+        sa.select(sa.func.count()).select_from(links),
+        sa.select(sa.func.max(photos.c.added_at)),
+        sa.select(sa.func.count()).select_from(gone),
+        sa.select(sa.func.max(gone.c.discontinued_at)),
+    ]
     with catalog.reading() as connection:
-        row = connection.execute(sa.select(counted, newest)).one()
-    return tuple(row)
+        return tuple(connection.execute(sa.select(*(one.scalar_subquery() for one in seen))).one())
 
 
 def _places(catalog: Catalog, skus: Sequence[str]) -> dict[str, int]:

@@ -81,6 +81,14 @@ weights = Table(
     _moment("given_at"),
 )
 
+discontinued = Table(
+    "discontinued",
+    metadata,
+    Column("sku", String, ForeignKey("products.sku"), primary_key=True),
+    Column("author", String, nullable=False),
+    _moment("discontinued_at"),
+)
+
 places = Table(
     "places",
     metadata,

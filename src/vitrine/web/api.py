@@ -10,6 +10,7 @@ from vitrine.web import work
 from vitrine.web.auth import Admin, Viewer
 from vitrine.web.day import day_began
 from vitrine.web.inputs import Key, Word
+from vitrine.web.queries.agreement import AgreementPage, agreement_page
 from vitrine.web.queries.guide import ValueGuide, guide
 from vitrine.web.queries.overview import Overview, overview
 from vitrine.web.queries.product import ProductPage, product
@@ -66,6 +67,13 @@ def values_json(request: Request, person: Viewer, attribute: Key, sku: Word = No
     state = request.app.state
     known = state.workspace.taxonomy.attribute(attribute)
     return guide(known, state.examples.of(known.name, asked=sku), person.language)
+
+
+@router.get("/agreement", tags=["curate"])
+def agreement_json(request: Request, person: Viewer) -> AgreementPage:
+    """How far second, independent answers agree with the first, and which questions are in dispute."""
+    workspace = request.app.state.workspace
+    return agreement_page(workspace.catalog, workspace.taxonomy)
 
 
 @router.get("/models", tags=["models"])

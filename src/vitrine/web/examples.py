@@ -50,15 +50,22 @@ class Examples:
         """Make the examples of all attributes aside, before the first questions are asked."""
         Thread(target=self._make_all, name="examples", daemon=True).start()
 
-    def of(self, attribute: str, *, asked: str | None = None) -> dict[str, list[Example]]:
-        """value → its examples, but none of the family of the product `asked` about: they would answer for it."""
+    def of(
+        self, attribute: str, *, asked: str | None = None, patience: float | None = None
+    ) -> dict[str, list[Example]]:
+        """value → its examples, but none of the family of the product `asked` about: they would answer for it.
+
+        Where others are making examples, that is waited for; none are given when it lasts longer than `patience` seconds.
+        """
         name = self._workspace.taxonomy.attribute(attribute).name
-        kept = self._kept.get(name)
-        if kept is None or kept.taxonomy_id != self._workspace.taxonomy.id:
-            with self._lock:
-                kept = self._kept.get(name)
-                if kept is None or kept.taxonomy_id != self._workspace.taxonomy.id:
-                    kept = self._make(name)
+        kept = self._current(name)
+        if kept is None:
+            if not self._lock.acquire(timeout=-1 if patience is None else patience):
+                return {}
+            try:
+                kept = self._current(name) or self._make(name)
+            finally:
+                self._lock.release()
         elif time.monotonic() > kept.until and self._lock.acquire(blocking=False):
             Thread(target=self._make_aside, args=(name,), name="examples", daemon=True).start()
         if asked is None:
@@ -69,10 +76,16 @@ class Examples:
             for value, some in kept.by_value.items()
         }
 
+    def _current(self, attribute: str) -> _Kept | None:
+        """What is kept of an attribute, None where there is nothing or the taxonomy is another one by now."""
+        kept = self._kept.get(attribute)
+        return kept if kept is not None and kept.taxonomy_id == self._workspace.taxonomy.id else None
+
     def _make_all(self) -> None:
-        with suppress(VitrineError):  # whoever asks a question then is told
+        with self._lock, suppress(VitrineError):  # whoever asks a question then is told
             for name in self._workspace.taxonomy.attributes:
-                self.of(name)
+                if self._current(name) is None:
+                    self._make(name)
 
     def _make_aside(self, attribute: str) -> None:
         try:

@@ -13,6 +13,7 @@ from vitrine.web.auth import Admin, Curator, Viewer
 from vitrine.web.day import day_began
 from vitrine.web.desk_api import family, queue_left
 from vitrine.web.inputs import Key, Share, Word
+from vitrine.web.queries.agreement import agreement_page
 from vitrine.web.queries.guide import guide
 from vitrine.web.queries.overview import overview
 from vitrine.web.queries.product import product, version_of
@@ -98,6 +99,13 @@ def grid_page(
         value=value,
         attributes=list(workspace.taxonomy.attributes),
     )
+
+
+@router.get("/curate/agreement")
+def agreement_of_people(request: Request, person: Viewer) -> Response:
+    """How far people agree, and what is in dispute."""
+    workspace = request.app.state.workspace
+    return render(request, "agreement.html", page=agreement_page(workspace.catalog, workspace.taxonomy))
 
 
 @router.get("/family")

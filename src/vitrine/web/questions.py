@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vitrine.workspace import Workspace
 
 _EXAMPLES = 3
+_PATIENCE = 0.05  # seconds: after a server's start the first questions come without examples rather than late
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,12 @@ def _question(
     sizes: dict[str, Size],
 ) -> Question:
     attribute = workspace.taxonomy.attribute(item.attribute)
+    shown = examples.of(attribute.name, asked=item.sku, patience=_PATIENCE)
     return Question(
         item=item,
         attribute_name=attribute.display(person.language),
         photos=[sizes[photo_id] for photo_id in item.photos if photo_id in sizes],
-        choices=choices(attribute, item, examples.of(attribute.name, asked=item.sku), person.language),
+        choices=choices(attribute, item, shown, person.language),
         said=[] if item.blind else _said(workspace, attribute, item.sku, person.language),
         # what look-alikes are would give a blind answer away
         evidence=[] if item.blind else neighborhood.evidence(item.sku, item.attribute),

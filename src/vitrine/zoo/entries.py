@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from vitrine.errors import NotFound
+from vitrine.errors import NotFound, sentence
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,34 +96,34 @@ _PLAIN = Recipe(20, 100, "adamw", 1e-3, "cosine", weight_decay=0.01)
 _HE = "arXiv 1512.03385"
 
 ENTRIES = (
-    Entry("linear-pixels", BASELINE, "logistic regression on pixels", "linear:pixels", _PLAIN, 7_850, "–"),
-    Entry("linear-gradients", BASELINE, "logistic regression on histograms of gradients", "linear:gradients",
+    Entry("linear-pixels", BASELINE, sentence("logistic regression on pixels"), "linear:pixels", _PLAIN, 7_850, "–"),
+    Entry("linear-gradients", BASELINE, sentence("logistic regression on histograms of gradients"), "linear:gradients",
           _PLAIN, 12_970, "Dalal and Triggs 2005 (CVPR)"),
-    Entry("boosted-trees", BASELINE, "gradient boosting on pixels, ten trees a round", BOOSTED,
+    Entry("boosted-trees", BASELINE, sentence("gradient boosting on pixels, ten trees a round"), BOOSTED,
           Recipe(300, 55_000, "boosting", 0.1), None, "Chen and Guestrin 2016 (KDD)"),
     Entry(
-        "cnn-course", CONVOLUTIONAL, "six tanh convolutions, as described", "seeds:cnn",
+        "cnn-course", CONVOLUTIONAL, sentence("six tanh convolutions, as described"), "seeds:cnn",
         Recipe(150, 100, "rmsprop", 1e-3, bf16=True), 306_906,
     ),
     Entry(
-        "rnn-course", RECURRENT, "SimpleRNN 256-128-64, as described", "seeds:RowByRow",
+        "rnn-course", RECURRENT, sentence("SimpleRNN 256-128-64, as described"), "seeds:RowByRow",
         Recipe(25, 65, "sgd", 1e-2), 135_498,
     ),
     Entry(
-        "bilstm-course", RECURRENT, "bidirectional LSTM 256-128, as described", "seeds:BiLstm",
+        "bilstm-course", RECURRENT, sentence("bidirectional LSTM 256-128, as described"), "seeds:BiLstm",
         Recipe(20, 64, "adam", 1e-3, bf16=True), 1_340_042,
     ),
-    Entry("resnet-fast", CONVOLUTIONAL, "made for the record: 94 % in minutes on two cores", "residual:resnet9",
+    Entry("resnet-fast", CONVOLUTIONAL, sentence("made for the record: 94 % in minutes on two cores"), "residual:resnet9",
           _FAST, 1_042_800, _HE, {"width": 48, "stem_pool": True}),
-    Entry("resnet9", CONVOLUTIONAL, "nine layers with two residual blocks", "residual:resnet9",
+    Entry("resnet9", CONVOLUTIONAL, sentence("nine layers with two residual blocks"), "residual:resnet9",
           _LONG, 1_943_712, _HE, {"width": 32}),
-    Entry("wrn-16-4", CONVOLUTIONAL, "wide residual network; hours on a CPU, for a GPU", "residual:wide_resnet",
+    Entry("wrn-16-4", CONVOLUTIONAL, sentence("wide residual network; hours on a CPU, for a GPU"), "residual:wide_resnet",
           _LONG, 2_752_218, "arXiv 1605.07146", {"depth": 16, "widen": 4}),
-    Entry("lstm-attention", RECURRENT, "LSTM over rows and columns, with attention", "recurrent:RowsAndColumns",
+    Entry("lstm-attention", RECURRENT, sentence("LSTM over rows and columns, with attention"), "recurrent:RowsAndColumns",
           _READ, 850_826, "Yang et al. 2016 (NAACL)", {"cell": "lstm"}),
-    Entry("gru-attention", RECURRENT, "GRU over rows and columns, with attention", "recurrent:RowsAndColumns",
+    Entry("gru-attention", RECURRENT, sentence("GRU over rows and columns, with attention"), "recurrent:RowsAndColumns",
           _READ, 669_578, "Yang et al. 2016 (NAACL)", {"cell": "gru"}),
-    Entry("vit-small", TRANSFORMER, "vision transformer of 49 patches", "transformer:VisionTransformer",
+    Entry("vit-small", TRANSFORMER, sentence("vision transformer of 49 patches"), "transformer:VisionTransformer",
           Recipe(60, 128, "adamw", 1e-3, "one-cycle", weight_decay=0.05, smoothing=0.1, clip_norm=1.0, flip=True, shift=2,
                  erase=0.25, mirror=True, bf16=True), 678_538, "arXiv 2010.11929"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 
 from vitrine.deliver.lake.stage import Staged
-from vitrine.errors import StorageError
+from vitrine.errors import StorageError, sentence
 from vitrine.records import now
 from vitrine.stores.objects import open_filesystem, refuses_all
 from vitrine.stores.whole import whole
@@ -23,7 +23,7 @@ POINTER = "current.json"
 MANIFEST = "manifest.json"
 DICTIONARY = "dictionary.json"
 _VERSIONS = "versions"
-_AGAIN = (
+_AGAIN = sentence(
     "restore the connection or free some space, then run vitrine export lake again; readers keep the version before"
 )
 
@@ -119,7 +119,12 @@ class Lake:
             raise
         except Exception as error:
             raise StorageError(
-                f"the lake {self.url} could not be used at {path}: {type(error).__name__}: {error}",
+                sentence(
+                    "the lake {place} could not be used at {path}: {reason}",
+                    place=self.url,
+                    path=path,
+                    reason=f"{type(error).__name__}: {error}",
+                ),
                 hint=refuses_all(error) or _AGAIN,
             ) from error
 

@@ -55,9 +55,11 @@ def dates(first: Any, last: Any) -> pa.Table:
 
 
 def _products(workspace: "Workspace") -> pa.Table:
-    products, members = schema.products, schema.members
-    joined = products.outerjoin(members, members.c.sku == products.c.sku)
-    query = sa.select(products, members.c.family_id).select_from(joined).order_by(products.c.sku)
+    products, members, gone = schema.products, schema.members, schema.discontinued
+    joined = products.outerjoin(members, members.c.sku == products.c.sku).outerjoin(gone, gone.c.sku == products.c.sku)
+    query = (
+        sa.select(products, members.c.family_id, gone.c.discontinued_at).select_from(joined).order_by(products.c.sku)
+    )
     return _with_day(workspace.catalog.read(query), "added_at", "added_on")
 
 

@@ -92,6 +92,7 @@ def _dimensions(taxonomy: Taxonomy) -> Iterator[Table]:
             Column("family_id", TEXT, "products of one family share photos or a design, and part"),
             Column("added_at", MOMENT, "when it first came in, UTC"),
             _day("added_on", "the day of that"),
+            Column("discontinued_at", MOMENT, "when it left the range, UTC; empty while it is in it"),
         ),
     )
     yield Table(WIDE, "One row a product, one column an attribute: the same answers as fact_answers.", ("sku",),

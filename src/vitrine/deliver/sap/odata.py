@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.util import Retry
 
-from vitrine.errors import InputError, Refused, StorageError
+from vitrine.errors import InputError, Refused, StorageError, sentence
 
 FIRST_WAIT = 0.5  # seconds; doubled each time
 _LONGEST_WAIT = 60.0
@@ -29,7 +29,7 @@ BUSY = (429, 500, 502, 503, 504)
 _QUOTE = "'"
 _SAP = "{http://www.sap.com/Protocols/SAPData}"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_AGAIN = "run vitrine export sap again; it reads what SAP has and goes on"
+_AGAIN = sentence("run vitrine export sap again; it reads what SAP has and goes on")
 
 
 class NoAnswer(Exception):
@@ -193,17 +193,25 @@ class Service:
                 url, params=params, headers=headers, timeout=self._timeout, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise StorageError(f"{url} could not be reached: {type(error).__name__}: {error}", hint=_AGAIN) from error
+            reason = f"{type(error).__name__}: {error}"
+            raise StorageError(
+                sentence("{place} could not be reached: {reason}", place=url, reason=reason), hint=_AGAIN
+            ) from error
         if answer.status_code != 200:
             raise self._refused(answer, url)
         return answer
 
     def _refused(self, answer: requests.Response, url: str) -> InputError | Refused | StorageError:
-        said = f"{url} answered HTTP {answer.status_code}: {_message(answer.text)}"
+        said = sentence(
+            "{place} answered HTTP {status}: {reason}",
+            place=url,
+            status=str(answer.status_code),
+            reason=_message(answer.text),
+        )
         if answer.status_code in (401, 403):
-            return Refused(said, hint="check user in section sap of vitrine.toml, and VITRINE_SAP_PASSWORD")
+            return Refused(said, hint=sentence("check user in section sap of vitrine.toml, and VITRINE_SAP_PASSWORD"))
         if answer.status_code in (301, 302, 303, 307, 308, 404):
-            return InputError(said, hint="check service in section sap of vitrine.toml")
+            return InputError(said, hint=sentence("check service in section sap of vitrine.toml"))
         return StorageError(said, hint=_AGAIN)
 
     def _next(self, url: str | None) -> str | None:

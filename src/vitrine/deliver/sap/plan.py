@@ -1,6 +1,6 @@
 """What SAP should say, and what has to be sent or recalled for it: the answers that may leave against the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from vitrine.deliver.leaving import leaving
 from vitrine.deliver.problems import Problems
 from vitrine.deliver.sap.ledger import RECALLED, RECALLING, SENDING, SENT, Ledger
 from vitrine.deliver.sap.mapping import Characteristic, SapMapping
+from vitrine.intake.discontinue import discontinued_skus
 from vitrine.records import Delivered, now
 
 if TYPE_CHECKING:
@@ -43,14 +44,17 @@ def plan(workspace: "Workspace", mapping: SapMapping, ledger: Ledger, *, longest
     """Hold the answers that may leave against the ledger; words have at most `longest` characters.
 
     A word is recalled when its answer may not leave any more, or is another one by now that has no word. What the
-    ledger has of characteristics that the mapping no longer names is left alone.
+    ledger has of characteristics that the mapping no longer names is left alone, and so is what it has of products that
+    left the range: nobody said that it was wrong.
     """
     made = Plan()
+    with workspace.catalog.reading() as connection:
+        gone = discontinued_skus(connection)
     for name, answers in zip(workspace.taxonomy.attributes, leaving(workspace), strict=True):
         characteristic = mapping.by_attribute.get(name)
         if characteristic is not None:
             told = _told(workspace, mapping, characteristic, answers, longest, made.problems)
-            _hold_against(ledger, characteristic, answers, told, made)
+            _hold_against(ledger, characteristic, answers, told, gone, made)
     return made
 
 
@@ -98,9 +102,11 @@ def _reason(characteristic: Characteristic, word: str | None, material: str, lon
     return ""
 
 
-def _hold_against(ledger: Ledger, characteristic: Characteristic, answers: pa.Table, told: _Told, made: Plan) -> None:
+def _hold_against(
+    ledger: Ledger, characteristic: Characteristic, answers: pa.Table, told: _Told, gone: Collection[str], made: Plan
+) -> None:
     held = ledger.of_characteristic(characteristic.name)
-    columns = {one: held[one].to_pylist() for one in ("material", "word", "state", "value")}
+    columns = {one: held[one].to_pylist() for one in ("material", "word", "state", "value", "sku")}
     places = {material: row for row, material in enumerate(columns["material"])}
     for material, (row, word) in told.words.items():
         at = places.get(material)
@@ -113,7 +119,7 @@ def _hold_against(ledger: Ledger, characteristic: Characteristic, answers: pa.Ta
         made.send.append(_entry(ledger.place, material, characteristic, word, answer))
     for material, at in places.items():
         stays = columns["state"][at] == RECALLED or told.silent.get(material) == columns["value"][at]
-        if material not in told.words and not stays:
+        if material not in told.words and not stays and columns["sku"][at] not in gone:
             entry = Delivered(**held.slice(at, 1).to_pylist()[0])
             made.before[material, characteristic.name] = entry
             made.recall.append(replace(entry, state=RECALLING, delivered_at=now()))

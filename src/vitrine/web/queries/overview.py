@@ -67,7 +67,10 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The first page; `deliveries` did not look like what was ordered, and nobody accepted or refused them yet."""
+    """The first page, of the products in the range.
+
+    `deliveries` did not look like what was ordered, and nobody accepted or refused them yet.
+    """
 
     products: int
     without_photo: int
@@ -94,7 +97,7 @@ def overview(
     coverage = _coverage(taxonomy, promises, counted)
     published = sum(one.published for one in coverage)
     return Overview(
-        products=catalog.count(schema.products),
+        products=catalog.count(schema.products) - catalog.count(schema.discontinued),
         without_photo=counted.without_photo,
         published=published,
         decided=sum(one.decided for one in coverage),

@@ -84,7 +84,7 @@ class Kin:
 
 @dataclass(frozen=True, slots=True)
 class ProductPage:
-    """Everything about one product."""
+    """Everything about one product; `discontinued_at` says when it left the range."""
 
     sku: str
     name: str | None
@@ -95,6 +95,7 @@ class ProductPage:
     added_at: datetime
     stock: int | None
     weight: float | None
+    discontinued_at: datetime | None
     part: str | None
     photos: list[PhotoShown]
     answers: list[Answer]
@@ -105,9 +106,10 @@ class ProductPage:
 
 def product(catalog: Catalog, taxonomy: Taxonomy, sku: str) -> ProductPage:
     """One product; NotFound when the catalog has none of this sku."""
-    products, weights = schema.products, schema.weights
+    products, weights, gone = schema.products, schema.weights, schema.discontinued
     told = [products.c[name] for name in Product.__dataclass_fields__]
-    query = sa.select(*told, weights.c.weight).outerjoin(weights, weights.c.sku == products.c.sku)
+    query = sa.select(*told, weights.c.weight, gone.c.discontinued_at)
+    query = query.outerjoin(weights, weights.c.sku == products.c.sku).outerjoin(gone, gone.c.sku == products.c.sku)
     found = catalog.rows(query.where(products.c.sku == sku))
     if not found:
         raise NotFound(sentence("there is no product {sku!r}", sku=sku), hint=sentence("search for it in the catalog"))

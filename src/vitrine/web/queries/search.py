@@ -13,17 +13,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vitrine.classify import PUBLISHED
 from vitrine.desk.journal import DECIDED
+from vitrine.intake.discontinue import in_range
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 from vitrine.taxonomy import Taxonomy, fold
 from vitrine.web.inputs import Share, Word, blank
 from vitrine.web.queries.answers import ASIDE, LABELLED, WAITING, Standing, of_champion
 
+DISCONTINUED = "discontinued"
 _COUNTED = 1_000  # more than that is shown as "more than": counting 120,000 rows would cost more than the page
 
 
 class Filters(BaseModel):
-    """What to show.
+    """What to show: products of the range, or with the standing `discontinued` those that left it.
 
     `after` and `after_confidence` are the last key of the page before; `before` and `before_confidence` the first key of
     the page after.
@@ -35,7 +37,7 @@ class Filters(BaseModel):
     attribute: Word = None
     value: Word = None
     standing: Annotated[
-        Literal["decided", "published", "labelled", "waiting", "aside"] | None, BeforeValidator(blank)
+        Literal["decided", "published", "labelled", "waiting", "aside", "discontinued"] | None, BeforeValidator(blank)
     ] = None
     at_least: Share = None
     at_most: Share = None
@@ -95,7 +97,7 @@ def search(catalog: Catalog, taxonomy: Taxonomy, filters: Filters) -> CatalogPag
     cards = [_card(row, photos.get(row["sku"]), counts.get(row["sku"], {})) for row in shown]
     found, most = len(shown), _COUNTED
     if (earlier or later) and _takes_all(filters):
-        found = most = catalog.count(schema.products)
+        found = most = catalog.count(schema.products) - catalog.count(schema.discontinued)
     elif earlier or later:
         found = catalog.count(query.with_only_columns(_key_column(filters)).limit(_COUNTED + 1))
     return CatalogPage(
@@ -142,7 +144,9 @@ def _filtered(catalog: Catalog, filters: Filters, attribute: str | None) -> sa.S
         unknown = sa.cast(sa.null(), sa.Float)
         empty = [nothing.label("value"), unknown.label("confidence"), nothing.label("standing")]
         query = sa.select(*plain, *empty).select_from(products)
-        query = _with_any(catalog, query, filters, standing)
+        if filters.standing == DISCONTINUED:
+            return query.where(~in_range(products), *_words(filters.q))
+        query = _with_any(catalog, query.where(in_range(products)), filters, standing)
         return query.where(*_words(filters.q))
     columns = (standing.value.label("value"), table.c.confidence, standing.column.label("standing"))
     joined = standing.joined.join(products, products.c.sku == table.c.sku)

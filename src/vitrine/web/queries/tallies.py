@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from vitrine.classify import PUBLISHED
 from vitrine.desk.journal import answered
 from vitrine.desk.queue import UNCERTAIN
+from vitrine.intake.discontinue import in_range
 from vitrine.intake.labels import current_decisions
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -106,10 +107,11 @@ def _touched(catalog: Catalog) -> sa.Select[Any]:
     same = (table.c.sku == held.c.sku) & (table.c.attribute == held.c.attribute) & of_champion(catalog)
     question = (asked.c.sku == held.c.sku) & (asked.c.attribute == held.c.attribute)
     joined = held.outerjoin(table, same).outerjoin(asked, question)
-    return sa.select(*columns, sa.func.count().label("n")).select_from(joined).group_by(*columns)
+    counted = sa.select(*columns, sa.func.count().label("n")).select_from(joined).where(in_range(held))
+    return counted.group_by(*columns)
 
 
 def _without_photo(catalog: Catalog) -> int:
     products, links = schema.products, schema.product_photos
     shown = sa.exists().where(links.c.sku == products.c.sku)
-    return catalog.count(sa.select(products.c.sku).where(~shown))
+    return catalog.count(sa.select(products.c.sku).where(~shown, in_range(products)))
