@@ -10,7 +10,9 @@ from vitrine.cli.options import AsJson, Encoding, Folder
 
 
 def discontinue(
-    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU…", help="Keys of products.", show_default=False)] = None,
+    skus: Annotated[
+        list[str] | None, typer.Argument(metavar="SKU…", help="Keys of products.", show_default=False)
+    ] = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="CSV, TSV, JSONL, Parquet or XLSX that names them.")
     ] = None,
