@@ -38,6 +38,17 @@ def test_a_question_given_back_or_left_lying_goes_to_somebody_else(desk: Desk) -
     assert {items[0].sku, items[1].sku} <= set(take(desk, "budi"))
 
 
+def test_what_somebody_skips_goes_to_others_at_once_and_comes_back_after_all_else(desk: Desk) -> None:
+    first = list(take(desk, "ana", 2).values())
+    assert queue.release(desk.catalog, "ana", [one.token for one in first], skipped=True) == 2
+    rest = take(desk, "ana")
+    assert len(rest) == 10 and not set(rest) & {one.sku for one in first}
+    assert list(take(desk, "budi", 1)) == [first[0].sku]
+    assert list(take(desk, "ana")) == [first[1].sku], "nothing else is left"
+    queue.release(desk.catalog, "ana", [one.token for one in rest.values()])
+    assert len(take(desk, "ana")) == 10, "what was given back, such as by closing the page, is offered again"
+
+
 def test_a_late_answer_counts_while_nobody_else_has_the_question(desk: Desk) -> None:
     item = next(iter(take(desk, "ana", 1).values()))
     expire(desk)

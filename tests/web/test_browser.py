@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import uvicorn
 from drawn_market import draw_market
 
+from vitrine.desk import queue
 from vitrine.intake.ingest import blob_key
 from vitrine.learn.promote import champion_of
 from vitrine.stores import schema
@@ -241,7 +242,7 @@ def test_a_slow_network_loses_nothing_and_doubles_nothing(page: Any, workspace: 
     until(lambda: len(decided(workspace)) == 1, page=page)
 
 
-def test_questions_that_cannot_be_loaded_are_not_said_to_be_done(page: Any) -> None:
+def test_questions_that_cannot_be_loaded_are_not_said_to_be_done(page: Any, workspace: Workspace) -> None:
     page.route("**/api/v1/queue/next", lambda route: route.abort())
     go(page, "/curate")
     page.wait_for_selector("#failed:not([hidden])")
@@ -252,10 +253,16 @@ def test_questions_that_cannot_be_loaded_are_not_said_to_be_done(page: Any) -> N
     page.evaluate("dispatchEvent(new Event('online'))")
     page.wait_for_selector("#desk:not([hidden]) .choice")
     assert not page.locator("#failed").is_visible()
-    page.route("**/api/v1/queue/next", lambda route: route.fulfill(json=[]))
-    go(page, "/curate")
+    while queue.next_items(workspace.catalog, workspace.taxonomy, "other", attribute="color", count=20):
+        pass
+    go(page, "/curate?attribute=color")
+    page.wait_for_selector("#elsewhere:not([hidden])")
+    assert not page.locator("#failed").is_visible() and not page.locator("#empty").is_visible()
+    with workspace.catalog.transaction() as connection:
+        connection.execute(sa.update(schema.queue).where(schema.queue.c.attribute == "color").values(turn=None))
+    go(page, "/curate?attribute=color")
     page.wait_for_selector("#empty:not([hidden])")
-    assert not page.locator("#failed").is_visible()
+    assert not page.locator("#elsewhere").is_visible()
 
 
 def test_what_was_typed_survives_an_answer_that_was_not_saved(page: Any, workspace: Workspace) -> None:
@@ -335,6 +342,18 @@ def test_the_photo_zooms_and_typing_is_not_taken_for_keys(page: Any, workspace: 
     page.keyboard.press("Enter")
     until(lambda: len(decided(workspace)) == 1)
     assert decided(workspace)[0]["comment"] == "unusual sole 12 zx"
+
+
+def test_skipping_goes_on_to_what_was_not_shown_yet(page: Any) -> None:
+    go(page, "/curate?attribute=color")
+    shown: list[str] = []
+    for _ in range(6):
+        page.wait_for_function(
+            "last => document.querySelector('[data-sku]').textContent !== last", arg=(shown or [""])[-1]
+        )
+        shown.append(page.inner_text("[data-sku]"))
+        page.keyboard.press("s")
+    assert len(set(shown)) == 6
 
 
 PATHS = [

@@ -84,20 +84,16 @@ def _show(found: "Found") -> None:
         return
     attribute = found.products[0].attribute
     chance = f"same {attribute}" if attribute else "same"
-    output.show_table("", ["sku", "name", "price", "similarity", chance, "agrees", "differs"], rows)
+    output.show_table("", ["sku", "product", "similarity", chance], rows)
 
 
 def _row(one: Any) -> tuple[str, ...]:
-    differs = [f"{name}: {one.attributes[name].product}" for name in one.why.differs]
-    return (
-        one.sku,
-        one.name or "",
-        "–" if one.price is None else f"{one.price:,.2f}",
-        f"{one.similarity:.3f}",
-        output.percent(one.probability),
-        f"{len(one.why.same)} of {len(one.attributes)}" if one.attributes else "",
-        _some(differs),
-    )
+    said = [", ".join([one.name or "no name", *([] if one.price is None else [f"{one.price:,.2f}"])])]
+    if one.attributes:
+        said.append(f"agrees in {len(one.why.same)} of {len(one.attributes)}")
+    if one.why.differs:
+        said.append(f"differs: {_some([f'{name} {one.attributes[name].product}' for name in one.why.differs])}")
+    return one.sku, "\n".join(said), f"{one.similarity:.3f}", output.percent(one.probability)
 
 
 def _some(words: list[str]) -> str:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -73,22 +74,30 @@ def next_items(
 ) -> list[Item]:
     """Lend the next questions to `holder`; fewer or none when there are no more.
 
-    Raises InputError for an attribute that the taxonomy does not have.
+    What this person skipped, or let run out, comes again only where nothing else is left. Raises InputError for an
+    attribute that the taxonomy does not have.
     """
     attributes = [taxonomy.attribute(attribute).name] if attribute else list(taxonomy.attributes)
     with catalog.transaction() as connection:
         leases: list[Lease] = []
-        for turn in (URGENT, NORMAL):
-            leases += _lend(catalog, connection, holder, attributes, turn, min(count, MOST_AT_ONCE) - len(leases))
+        for again, turn in product((False, True), (URGENT, NORMAL)):
+            if not again or not leases:
+                most = min(count, MOST_AT_ONCE) - len(leases)
+                leases += _lend(catalog, connection, holder, attributes, turn, most, again=again)
         return _items(connection, leases)
 
 
-def release(catalog: Catalog, holder: str, tokens: Sequence[str]) -> int:
-    """Give leases back unanswered; returns how many were still the holder's."""
+def release(catalog: Catalog, holder: str, tokens: Sequence[str], *, skipped: bool = False) -> int:
+    """Give leases back unanswered; returns how many were still the holder's.
+
+    What was `skipped` is free for others at once.
+    """
     table = schema.leases
+    held = (table.c.holder == holder) & table.c.token.in_(tokens)
     with catalog.transaction() as connection:
-        gone = connection.execute(sa.delete(table).where(table.c.holder == holder, table.c.token.in_(tokens)))
-        return gone.rowcount
+        if skipped:  # a lease that has run out says who had it
+            return connection.execute(sa.update(table).where(held).values(expires_at=now())).rowcount
+        return connection.execute(sa.delete(table).where(held)).rowcount
 
 
 def remaining(catalog: Catalog, taxonomy: Taxonomy, *, since: datetime) -> list[Remaining]:
@@ -143,13 +152,20 @@ def why(alive: Sequence[Decision]) -> str | None:
 
 
 def _lend(
-    catalog: Catalog, connection: sa.Connection, holder: str, attributes: Sequence[str], turn: int, count: int
+    catalog: Catalog,
+    connection: sa.Connection,
+    holder: str,
+    attributes: Sequence[str],
+    turn: int,
+    count: int,
+    *,
+    again: bool,
 ) -> list[Lease]:
     """Up to `count` new leases from one turn; another try where somebody else took a question at the same moment."""
     lent: list[Lease] = []
     while len(lent) < count:
         moment = now()
-        rows = connection.execute(_free(holder, attributes, turn, moment, count - len(lent))).all()
+        rows = connection.execute(_free(holder, attributes, turn, moment, count - len(lent), again=again)).all()
         if not rows:
             break
         leases = schema.leases
@@ -164,10 +180,17 @@ def _lend(
     return lent
 
 
-def _free(holder: str, attributes: Sequence[str], turn: int, moment: datetime, count: int) -> sa.Select[Any]:
-    """The first questions of a turn that nobody has and that this person may answer, locked where the database can."""
+def _free(
+    holder: str, attributes: Sequence[str], turn: int, moment: datetime, count: int, *, again: bool
+) -> sa.Select[Any]:
+    """The first questions of a turn that nobody has and that this person may answer, locked where the database can.
+
+    `again`: also those that this person had and did not answer.
+    """
     queue, leases, entered = schema.queue, schema.leases, schema.decisions
-    lent = sa.exists().where(_same_pair(leases, queue), leases.c.expires_at > moment)
+    by_now = leases.c.expires_at > moment
+    taken = by_now if again else by_now | (leases.c.holder == holder)
+    lent = sa.exists().where(_same_pair(leases, queue), taken)
     answered = sa.exists().where(_same_pair(entered, queue), entered.c.author == holder)
     second = (queue.c.not_for != holder) & ~answered
     one = queue.c.attribute == attributes[0] if len(attributes) == 1 else queue.c.attribute.in_(attributes)

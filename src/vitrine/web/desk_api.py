@@ -35,9 +35,10 @@ class NextBody(_Body):
 
 
 class ReleaseBody(_Body):
-    """Leases to give back."""
+    """Leases to give back; `skipped` ones come to the same person again only where nothing else is left."""
 
     tokens: list[Key] = Field(max_length=queue.MOST_AT_ONCE)
+    skipped: bool = False
 
 
 class AnswerBody(_Body):
@@ -135,8 +136,9 @@ def queue_next(request: Request, person: Curator, body: NextBody) -> list[Questi
 
 @router.post("/queue/release")
 def queue_release(request: Request, person: Curator, body: ReleaseBody) -> dict[str, int]:
-    """Give questions back unanswered."""
-    return {"released": queue.release(request.app.state.workspace.catalog, person.name, body.tokens)}
+    """Give questions back unanswered; what was skipped goes to others first."""
+    catalog = request.app.state.workspace.catalog
+    return {"released": queue.release(catalog, person.name, body.tokens, skipped=body.skipped)}
 
 
 @router.post("/decisions")

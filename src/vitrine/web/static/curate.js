@@ -131,7 +131,9 @@ const show = (question) => {
   current = question ?? null;
   desk.hidden = !current;
   document.getElementById("loading").hidden = Boolean(current || problem || exhausted);
-  document.getElementById("empty").hidden = Boolean(current || !exhausted);
+  const left = Number(document.querySelector("[data-left]").dataset.left) > 0;
+  document.getElementById("elsewhere").hidden = Boolean(current || !exhausted || !left);
+  document.getElementById("empty").hidden = Boolean(current || !exhausted || left);
   failed.hidden = Boolean(current || !problem);
   if (!failed.hidden) {
     failed.querySelector("b").textContent = problem.message;
@@ -250,10 +252,12 @@ const undo = async () => {
   }
 };
 
-const skip = () => {
+const skip = async () => {
   if (!current) return;
-  if (!current.again) ask("queue/release", { tokens: [current.item.token] }).catch(() => {});
+  const { again, item } = current;
   show(ahead.shift());
+  if (!again) await ask("queue/release", { tokens: [item.token], skipped: true }).catch(() => {});
+  exhausted = false; // where nothing else is left, it comes again
   load();
 };
 
