@@ -1,9 +1,11 @@
 """What values mean: examples beside every choice and on a page of their own, never of the product that is asked about."""
 
 import re
+import time
 from typing import Any
 
 import sqlalchemy as sa
+from fastapi import FastAPI
 from visitors import PAGE, Visitor
 
 from vitrine.records import Weight, now
@@ -90,3 +92,16 @@ def test_notes_and_refusals_speak_the_readers_language(viewer: Visitor, workspac
 
 def _send(viewer: Visitor, data: bytes) -> Any:
     return viewer.post("/look-alikes", files={"photo": ("a.jpg", data)}, headers=PAGE)
+
+
+def test_a_question_comes_without_examples_rather_than_late(app: FastAPI, curator: Visitor) -> None:
+    """As in a server's first seconds, when the examples of a large catalog are being made."""
+    making = app.state.examples._lock
+    making.acquire()
+    begun = time.monotonic()
+    first = curator.post("/api/v1/queue/next", json={"attribute": "color", "count": 1}).json()[0]
+    took = time.monotonic() - begun
+    making.release()
+    assert not any(choice["examples"] for choice in first["choices"]) and took < 5
+    later = curator.post("/api/v1/queue/next", json={"attribute": "color", "count": 1}).json()[0]
+    assert any(choice["examples"] for choice in later["choices"])
