@@ -90,4 +90,5 @@ def test_a_sentence_is_told_with_the_names_that_people_read() -> None:
         "cai em color = red"
     )
     assert speak("pt").tell("no sentence, stays", taxonomy) == "no sentence, stays"
-    assert speak("pt").dropped("color = red (-3.2 points)", taxonomy) == "color: Vermelho (−3,2)"
+    drop = sentence("{attribute} = {value} ({points:+.1f} points)", attribute="color", value="red", points=-3.21)
+    assert (drop, speak("pt").tell(drop, taxonomy)) == ("color = red (-3.2 points)", "color: Vermelho (-3,2 pontos)")

@@ -221,7 +221,11 @@ def _drops(columns: dict[str, NDArray[Any]], difference: NDArray[np.float64]) ->
         if len(of_value) >= _LEAST_ROWS:
             spread = max(float(of_value.std(ddof=1)), 1e-9) / np.sqrt(len(of_value))
             p_value = float(ndtr((of_value.mean() + _ALLOWED_DROP) / spread))
-            found.append((p_value, f"{attribute} = {value} ({100 * of_value.mean():+.1f} points)"))
+            points = 100 * float(of_value.mean())
+            told = sentence(
+                "{attribute} = {value} ({points:+.1f} points)", attribute=attribute, value=value, points=points
+            )
+            found.append((p_value, told))
     found.sort()
     drops = []
     for rank, (p_value, text) in enumerate(found):

@@ -32,7 +32,6 @@ def render(request: Request, template: str, *, status_code: int = 200, **context
         attribute_name=lambda name: speech.attribute(taxonomy, name),
         value_name=lambda attribute, value: speech.value(taxonomy, attribute, value),
         told=lambda text: speech.tell(text, taxonomy),
-        dropped=lambda text: speech.dropped(text, taxonomy),
         words_of=lambda prefix: {
             key.removeprefix(f"{prefix}."): text for key, text in speech.words.items() if key.startswith(f"{prefix}.")
         },

@@ -69,13 +69,6 @@ class Speech:
             return _WithComma(value)
         return self.count(value) if isinstance(value, int) and self.sentences else value
 
-    def dropped(self, text: str, taxonomy: Taxonomy) -> str:
-        """A value whose accuracy fell, from how a comparison names it: `color = red (-3.2 points)`."""
-        name, _, rest = text.partition(" = ")
-        value, _, points = rest.removesuffix(" points)").partition(" (")
-        told = f"{self.attribute(taxonomy, name)}: {self.value(taxonomy, name, value)}"
-        return f"{told} ({self.points(float(points) / 100)})" if points else told
-
     def count(self, number: int | None) -> str:
         """A whole number with thin spaces between thousands."""
         return "–" if number is None else f"{number:,}".replace(",", _THIN)
