@@ -64,13 +64,14 @@ class Exact:
 
     def points(self, ids: Ids) -> Points:
         """The points (n, dim) of ids that are there."""
-        return self._rows.array[ids]
+        return self._rows.of(ids)
 
     def rescore(self, queries: Points, near: Ids, count: int) -> tuple[Ids, Points]:
         """The best `count` of the candidates `near` (q, c) of each query, by their exact inner products; -1 is none."""
-        products = np.einsum("qd,qcd->qc", queries, self._rows.array[near])
-        there = (near >= 0) & self._there[near]
-        places, scores = best(np.where(there, products, np.float32(-np.inf)).astype(np.float32), count)
+        points = self._rows.array
+        products = np.stack([points[row] @ query for row, query in zip(near, queries, strict=True)])
+        products[(near < 0) | ~self._there[near]] = -np.inf
+        places, scores = best(products, count)
         ids = np.where(places >= 0, np.take_along_axis(near, np.maximum(places, 0), axis=1), -1)
         return ids, scores
 

@@ -10,7 +10,7 @@ from vitrine.intake.measure import LEAST_CONTRAST
 from vitrine.intake.twins import Fingerprint, near
 from vitrine.intake.twins import Index as Fingerprints
 from vitrine.lookalike.columns import Columns
-from vitrine.lookalike.index import Ids, Index, Points
+from vitrine.lookalike.index import Index
 from vitrine.lookalike.known import known_values
 from vitrine.lookalike.note import UNLIKE, Note
 from vitrine.lookalike.same_picture import photos_of, same_picture
@@ -58,7 +58,7 @@ class Finder:
             if len(change.removed):
                 self.index.remove(change.removed)
             if len(change.put):
-                self.index.put(change.put, self._points(change.put))
+                self.index.put(change.put, self.shelf.rows.of(change.put))
             self.shelf.keep()
             return change
 
@@ -103,13 +103,7 @@ class Finder:
         held, shelved = self.index.ids(), np.flatnonzero(self.shelf.there)
         self.index.remove(np.setdiff1d(held, shelved))
         missing = np.setdiff1d(shelved, held)
-        self.index.put(missing, self._points(missing))
-
-    def _points(self, places: Ids) -> Points:
-        """Their points; without a copy where they lie one after the other, as all of them do at first."""
-        start, end = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
-        together = end - start == len(places) and bool((np.diff(places) == 1).all())
-        return self.shelf.points[start:end] if together else self.shelf.points[places]
+        self.index.put(missing, self.shelf.rows.of(missing))
 
     def _search(self, query: Query, wanted: Wanted) -> Found:
         attribute = self.space.attribute(wanted.attribute) if wanted.attribute else self.attribute

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from vitrine.errors import InputError, MissingPart
 
 Points = NDArray[np.float32]
+_SORTED_AS_A_WHOLE = 256  # scores; of more, the best are set apart first
+
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -74,8 +76,11 @@ def best(scores: Points, count: int) -> tuple[Ids, Points]:
     ids = np.full((len(scores), count), -1, np.int64)
     values = np.full((len(scores), count), -np.inf, np.float32)
     for row, line in enumerate(scores):
-        top = np.argpartition(-line, found - 1)[:found] if found else np.zeros(0, np.intp)
-        top = top[np.lexsort((top, -line[top]))]
+        if len(line) <= _SORTED_AS_A_WHOLE:
+            top = np.argsort(-line, kind="stable")[:found]
+        else:
+            top = np.argpartition(-line, found - 1)[:found] if found else np.zeros(0, np.intp)
+            top = top[np.lexsort((top, -line[top]))]
         top = top[np.isfinite(line[top])]
         ids[row, : len(top)], values[row, : len(top)] = top, line[top]
     return ids, values

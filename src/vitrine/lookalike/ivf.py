@@ -31,7 +31,8 @@ MOST_LEARNT_FROM = 100_000
 # A filter that leaves fewer points than this is answered exactly: the lists looked into would hold too few of them.
 _FEW = 20_000
 _WIDER = 4
-_ADDED_AT_ONCE = 20_000
+# Lists that grow in small steps lie scattered in memory: put in at once, 120,000 points are searched a tenth faster.
+_ADDED_AT_ONCE = 200_000
 # Lists are learnt anew when there are so many times more points than lists were learnt for.
 _OUTGROWN = 4
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from vitrine.lookalike.index import Points
+from vitrine.lookalike.index import Ids, Points
 
 _MOST_ADDED = 100_000
 
@@ -29,6 +29,12 @@ class Rows:
 
     def __init__(self, dim: int, array: Points | None = None) -> None:
         self.array: Points = np.zeros((0, dim), np.float32) if array is None else array
+
+    def of(self, ids: Ids) -> Points:
+        """The rows (n, dim) of ids; without a copy where they lie one after the other, as all of them do at first."""
+        start, end = (int(ids[0]), int(ids[-1]) + 1) if len(ids) else (0, 0)
+        together = end - start == len(ids) and bool((np.diff(ids) == 1).all())
+        return self.array[start:end] if together else self.array[ids]
 
     def reserve(self, end: int) -> None:
         """Room for ids below `end`; the array doubles, up to a step, so that adding one by one costs little."""
