@@ -112,11 +112,11 @@ def classify(
     `stopped` nothing is published.
 
     The run's files lie in a folder of its own under `runs`, a folder or an object store's URL; without `keep` they go once
-    their answers are in the catalog, where they stand as well. Raises InputError when
-    there is nothing to classify, StorageError when a disk is full or a store lost; what was finished stays and the same
+    their answers are in the catalog, where they stand as well. Raises InputError when all
+    were asked for and there are none, StorageError when a disk is full or a store lost; what was finished stays and the same
     call continues.
     """
-    if not photos_of:
+    if not photos_of and not only_due:
         hint = "vitrine ingest PHOTOS --table labels.csv"
         raise InputError(sentence("the catalog has no product with a photo"), hint=hint)
     started = time.perf_counter()

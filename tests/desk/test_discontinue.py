@@ -7,7 +7,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.config import AuditSettings
 from vitrine.desk import audit, draw, queue
 from vitrine.desk.decisions import Answer, decide
-from vitrine.desk.fill import fill
+from vitrine.desk.fill import ask_about, fill
 from vitrine.errors import InputError
 from vitrine.intake.discontinue import bring_back, discontinue
 from vitrine.records import AuditRound
@@ -28,7 +28,10 @@ def shown(catalog: Catalog, standing: str | None = None) -> list[str]:
 def test_questions_and_answers_of_the_machine_go_and_what_people_said_stays(desk: Desk) -> None:
     catalog = desk.catalog
     lent = queue.next_items(catalog, TAXONOMY, "ana", attribute="color", count=1)[0]
-    said = [Answer(lent.sku, "heel", value="block", version=0), Answer("p05", "heel", value="none", version=0)]
+    said = [
+        Answer(lent.sku, "heel", value="block", version=0),
+        Answer("p05", "heel", outcome="unsure", version=0),  # people would ask somebody else
+    ]
     decide(catalog, TAXONOMY, said, author="ana", batch_id="before-it-left")
     assert discontinue(catalog, [lent.sku, "p05", "p05"], author="budi") == 2
     gone = {lent.sku, "p05"}
@@ -36,6 +39,7 @@ def test_questions_and_answers_of_the_machine_go_and_what_people_said_stays(desk
         assert not gone & {row["sku"] for row in catalog.rows(table)}, table.name
     assert len(catalog.rows(schema.decisions)) == 2
     assert fill(catalog, TAXONOMY) and not gone & asked(catalog), "a queue filled anew does not ask about them"
+    assert not ask_about(catalog, TAXONOMY, sorted(gone))
     assert not tallies(catalog, TAXONOMY.attributes).touched, "what people said of them counts no more"
     assert not gone & set(shown(catalog)) and sorted(gone) == shown(catalog, "discontinued")
 

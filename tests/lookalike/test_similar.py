@@ -320,6 +320,7 @@ def test_a_product_that_leaves_the_range_is_found_no_more_and_at_once_again_when
     with pytest.raises(NotFound):
         trained.similar(nearest)
     assert trained.classify().products == len(skus(trained)) - 1, "and it is classified no more"
+    assert trained.classify([nearest]).products == 0, "nor when a new photo of it arrives"
     bring_back(trained.catalog, [nearest])
     assert skus_of(trained.similar(sku))[0] == nearest
     assert trained.classify(only_due=True).products == 1

@@ -23,6 +23,7 @@ from vitrine.classify import PUBLISHED
 from vitrine.desk import audit, deliveries, journal, queue, sample
 from vitrine.desk.journal import Pair
 from vitrine.desk.surroundings import NEIGHBORS, Surroundings
+from vitrine.intake.discontinue import discontinued_skus
 from vitrine.intake.labels import current_labels, table_labels
 from vitrine.learn.promote import champion_of
 from vitrine.records import Decision, Queued
@@ -57,7 +58,7 @@ def fill(catalog: Catalog, taxonomy: Taxonomy, surroundings: Surroundings | None
         drawn = _drawn(connection, champion)
         delivered = deliveries.questions(connection, taxonomy, champion)
         asked = _delivered_first(delivered, _between(questions, drawn), drawn)
-        rows = list(_in_line(asked, journal.every_entry(connection)))
+        rows = _of_range(connection, _in_line(asked, journal.every_entry(connection)))
         connection.execute(sa.delete(schema.queue))
         catalog.add(schema.queue, rows, connection=connection)
     catalog.note_sizes()
@@ -80,7 +81,7 @@ def ask_about(catalog: Catalog, taxonomy: Taxonomy, skus: Sequence[str]) -> int:
         with catalog.transaction() as connection:
             catalog.lock(schema.queue, connection)
             entered = journal.entries_of(connection, [(sku, name) for sku in some for name in taxonomy.attributes])
-            opened += _replace(catalog, connection, some, list(_in_line(questions, entered)))
+            opened += _replace(catalog, connection, some, _of_range(connection, _in_line(questions, entered)))
     return opened
 
 
@@ -296,6 +297,12 @@ with known as (
 )
 select sku, attribute, head_id, reason, worth, family_size, cluster from discounted order by gain desc, sku, attribute
 """
+
+
+def _of_range(connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nobody is asked about a product that left the range, whatever was asked before."""
+    gone = discontinued_skus(connection)
+    return [row for row in rows if row["sku"] not in gone]
 
 
 def _in_line(questions: Iterable[Question], entered: Mapping[Pair, list[Decision]]) -> Iterator[dict[str, Any]]:

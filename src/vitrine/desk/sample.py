@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from vitrine.desk import audit, journal
 from vitrine.desk.journal import NORMAL
+from vitrine.intake.discontinue import in_range
 from vitrine.learn.promote import champion_of
 from vitrine.records import Queued, Sampled, now
 from vitrine.stores import schema
@@ -53,7 +54,7 @@ def _eligible() -> sa.Select[tuple[str, str]]:
     known = sa.union_all(sa.select(schema.labels.c.sku), sa.select(schema.samples.c.sku)).subquery()
     families = sa.select(taken.c.family_id).join(known, known.c.sku == taken.c.sku)
     query = sa.select(members.c.family_id, members.c.sku).where(members.c.part != "train")
-    return query.where(members.c.family_id.not_in(families))
+    return query.where(members.c.family_id.not_in(families), in_range(members))
 
 
 def _coin(name: str) -> float:
