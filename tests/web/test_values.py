@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from visitors import PAGE, Visitor
 
+from vitrine.intake.discontinue import discontinue
 from vitrine.records import Weight, now
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
@@ -105,3 +106,15 @@ def test_a_question_comes_without_examples_rather_than_late(app: FastAPI, curato
     assert not any(choice["examples"] for choice in first["choices"]) and took < 5
     later = curator.post("/api/v1/queue/next", json={"attribute": "color", "count": 1}).json()[0]
     assert any(choice["examples"] for choice in later["choices"])
+
+
+def test_what_left_the_range_is_said_to_have_left_and_counts_no_more(viewer: Visitor, workspace: Workspace) -> None:
+    sku = str(workspace.products().column("sku")[4].as_py())
+    before = viewer.get("/api/v1/overview").json()["products"]
+    discontinue(workspace.catalog, [sku], author="ana")
+    page = viewer.get("/product", params={"sku": sku}, headers=PAGE).text
+    assert "Left the range on" in page and "data-strip" not in page
+    assert viewer.get("/api/v1/product", params={"sku": sku}).json()["discontinued_at"] is not None
+    assert viewer.get("/api/v1/overview").json()["products"] == before - 1
+    left = viewer.get("/catalog", params={"standing": "discontinued"}, headers=PAGE).text
+    assert f"/product?sku={sku}" in left and "1 product" in left
