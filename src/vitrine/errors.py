@@ -70,7 +70,8 @@ def kept(said: str | None) -> str | None:
     >>> kept("the disk is full")
     'the disk is full'
     """
-    return json.dumps(packed(said), ensure_ascii=False) if isinstance(said, Sentence) else said
+    made = packed(said)
+    return json.dumps(made, ensure_ascii=False) if isinstance(made, Mapping) else made
 
 
 def recalled(text: str | None) -> str | None:

@@ -3,12 +3,14 @@
 import ast
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 import vitrine.web
-from vitrine.errors import packed, sentence, unpacked
+from vitrine.errors import kept as kept_text
+from vitrine.errors import packed, recalled, sentence, unpacked
 from vitrine.learn.promote import Comparison
 from vitrine.taxonomy import parse
 from vitrine.web.people import LANGUAGES
@@ -90,5 +92,9 @@ def test_a_sentence_is_told_with_the_names_that_people_read() -> None:
         "cai em color = red"
     )
     assert speak("pt").tell("no sentence, stays", taxonomy) == "no sentence, stays"
+    lost = sentence("{place} could not be read: {reason}", place="s3://studio", reason="no route")
+    assert speak("es").tell(recalled(kept_text(lost)), taxonomy) == "no se pudo leer s3://studio: no route"
+    assert recalled(kept_text(sentence("since {moment:%H:%M}", moment=datetime(2026, 1, 1, 9, 30)))) == "since 09:30"
+    assert recalled(kept_text(None)) is None
     drop = sentence("{attribute} = {value} ({points:+.1f} points)", attribute="color", value="red", points=-3.21)
     assert (drop, speak("pt").tell(drop, taxonomy)) == ("color = red (-3.2 points)", "color: Vermelho (-3,2 pontos)")
