@@ -140,12 +140,17 @@ def classify(
     published = sum(pc.sum(pc.equal(piece, PUBLISHED)).as_py() for piece in decisions)
     photos = sum(len(photos_of[sku]) for sku in skus)
     if not keep:
-        output.remove(_DONE)  # first: what is left of it by a kill must not pass for a whole run
-        output.clear()
+        remove_run(output)
     return ClassifyReport(
         run_id, model.model_id, known, len(skus), photos, predictions, published, predictions - published,
         photos / seconds, output.url if keep else None,
     )  # fmt: skip
+
+
+def remove_run(output: Objects) -> None:
+    """Take a run's files away; what a kill leaves of them does not pass for a whole run."""
+    output.remove(_DONE)
+    output.clear()
 
 
 def write_piece(piece: Piece, run: Run, model: Model, embed: Embed) -> None:

@@ -258,6 +258,7 @@ def test_killed_it_is_said_to_be_interrupted_and_goes_on(trained: Workspace, tmp
     assert done.run.run_id == stopped.run.run_id and {one.outcome for one in done.steps} == {DONE}
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_it_leaves_what_an_uninterrupted_run_leaves(
     trained: Workspace, drawn: tuple[Path, Planted], tmp_path: Path
 ) -> None:

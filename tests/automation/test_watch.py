@@ -220,6 +220,7 @@ def test_it_delivers_beside_the_work_and_sigterm_ends_it_after_the_group_under_w
     assert trained.catalog.count(schema.claims) == 0
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_nothing_is_lost_and_nothing_is_there_twice(
     trained: Workspace, place: Path, arriving: list[bytes]
 ) -> None:

@@ -130,6 +130,7 @@ def test_two_processes_are_one_desk(server: Server) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_failed_sign_ins_are_counted_together(server: Server) -> None:
     both_answer(server, lambda: server.get("/login"))
     wrong = [server.post("/login", {"name": "ana", "password": "guess"}).status for _ in range(7)]

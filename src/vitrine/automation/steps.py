@@ -20,6 +20,7 @@ from vitrine.intake.items import Items, items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import columns_of, read_table
 from vitrine.records import now
+from vitrine.tidy import KEPT_RUNS, tidy
 
 if TYPE_CHECKING:
     from vitrine.workspace import Workspace
@@ -79,6 +80,12 @@ class Backup(Options):
     folder: Path = Field(description="where backups lie; relative to the plan")
     keep: int = Field(14, ge=1, description="how many stay")
     photos: bool = Field(False, description="with the cleaned photos")
+
+
+class Tidy(Options):
+    """Remove old data sets of classify, and what killed processes never finished."""
+
+    runs: int = Field(KEPT_RUNS, ge=0, description="how many data sets stay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,12 @@ def back_up(workspace: "Workspace", options: Backup, on_progress: Progress) -> C
     return {"file": written.path, "bytes": written.bytes, "removed": max(0, len(kept) - options.keep)}
 
 
+def tidy_up(workspace: "Workspace", options: Tidy, _on_progress: Progress) -> Counts:
+    """Remove what nothing reads any more."""
+    report = tidy(workspace, keep_runs=options.runs)
+    return {"runs": len(report.runs), "unfinished": report.unfinished, "bytes": report.bytes}
+
+
 STEPS: Mapping[str, Kind] = {
     "ingest": Kind(Ingest, ingest),
     "check": Kind(Check, check),
@@ -207,6 +220,7 @@ STEPS: Mapping[str, Kind] = {
     "market": Kind(NoOptions, refresh_market),
     "report": Kind(NoOptions, report),
     "backup": Kind(Backup, back_up),
+    "tidy": Kind(Tidy, tidy_up),
 }
 
 

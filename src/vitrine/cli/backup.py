@@ -1,4 +1,4 @@
-"""`vitrine backup` and `vitrine restore`: a workspace in one file, and back."""
+"""`vitrine backup`, `restore` and `tidy`: a workspace in one file, back, and without what nothing reads."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -55,3 +55,28 @@ def restore(
     output.say(f"{report.folder}: {sum(report.tables.values()):,} rows, {report.files:,} files, as of {report.made_at}")
     if report.photos_missing:
         output.say("photos are not where the settings say: vitrine ingest brings them back")
+
+
+def tidy(
+    runs: Annotated[
+        int, typer.Option("--runs", min=0, help="How many data sets of vitrine classify stay, the newest.")
+    ] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Remove old data sets of runs and files that killed processes never finished; nothing of the last day.
+
+    What the data sets say stands in the catalog. A plan has it as the step `tidy`.
+    """
+    import vitrine
+    from vitrine.tidy import tidy as remove
+
+    report = remove(vitrine.open(workspace), keep_runs=runs, dry_run=dry_run)
+    if as_json:
+        output.show_json(asdict(report))
+        return
+    would = "would go" if dry_run else "are gone"
+    output.say(
+        f"{len(report.runs):,} data sets of runs and {report.unfinished:,} unfinished files {would}: {report.bytes:,} bytes"
+    )

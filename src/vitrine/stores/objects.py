@@ -13,6 +13,8 @@ but renames. So `put` is the one way to write, and a reader never meets a part o
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +58,27 @@ def refuses_all(error: BaseException) -> str | None:
     """What to do where a store refuses every request of this machine; None where the error is of one file, or another's."""
     response = getattr(error.__cause__ or error, "response", None) or {}
     return _REFUSES_ALL.get(str(response.get("Error", {}).get("Code")))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a folder holds, in all folders inside it too: bytes, and when its newest file was written (UTC)."""
+
+    bytes: int
+    changed_at: datetime
+
+
+def folders(url: str) -> dict[str, Held]:
+    """The folders directly under one that hold any file; empty where there is no such place. StorageError when it is lost."""
+    place = Objects(url)
+    found: dict[str, Held] = {}
+    for path, entry in place.files():
+        name, slash, _ = path.partition("/")
+        if slash:
+            moment = entry.get("LastModified") or datetime.fromtimestamp(entry["mtime"], UTC)
+            held = found.get(name, Held(0, moment))
+            found[name] = Held(held.bytes + int(entry["size"]), max(held.changed_at, moment))
+    return found
 
 
 class Objects:
@@ -118,6 +141,12 @@ class Objects:
                 return []
         names = (entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file")
         return sorted(name for name in names if name and not name.startswith("."))
+
+    def files(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every file here and in all folders inside, hidden ones too: its path from here, and what the store says of it."""
+        with self._failures("read", self._root):
+            found = self._filesystem.find(self._root, detail=True)
+        return [(path.removeprefix(self._root).lstrip("/"), entry) for path, entry in sorted(found.items())]
 
     def move(self, name: str, to: str) -> None:
         """Give a file another name, inside this place."""

@@ -9,12 +9,15 @@
 """
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vitrine.errors import StorageError
+
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 @contextmanager
@@ -37,6 +40,15 @@ def whole(path: Path, *, hint: str, synced: bool = False) -> Iterator[Path]:
     finally:
         if path.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> bool:
+    """Whether a file is one that is being written, or was when its process was killed.
+
+    >>> unfinished(Path(f".a.html.{uuid.uuid4().hex}")), unfinished(Path(".keep"))
+    (True, False)
+    """
+    return bool(_UNFINISHED.fullmatch(path.name)) and not path.is_dir()
 
 
 def _sync(path: Path) -> None:
