@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra 'train' is not installed: make test EXTRAS=train")
@@ -12,7 +13,9 @@ import torch
 
 from command import vitrine
 from vitrine.errors import NotFound, Refused
+from vitrine.zoo.classify_task import answer
 from vitrine.zoo.cost import multiply_adds, parameters
+from vitrine.zoo.data import Part
 from vitrine.zoo.drawn import draw_garments
 from vitrine.zoo.entries import ENTRIES, Entry, entry
 from vitrine.zoo.queue import run_units
@@ -82,6 +85,37 @@ def test_a_run_goes_on_and_test_is_read_once_for_each_state(tmp_path: Path) -> N
     again, _ = run_units([unit], GARMENTS, minutes=None, judge_unfinished=False)
     assert again == judged and find(tmp_path, "rnn-course", 0) == judged[0]
     assert (tmp_path / "mlflow.sqlite").exists()
+
+
+def test_an_answer_is_the_mean_over_the_views_that_are_named() -> None:
+    class First(torch.nn.Module):
+        """Sure of class 0 by the pixel in the corner, which each view moves or mirrors away."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            corner = pictures[:, 0, 0, 0]
+            return torch.stack([corner * 100, torch.full_like(corner, 50)], 1)
+
+    picture = np.zeros((1, 28, 28), np.uint8)
+    picture[0, 0, 0] = 255
+    part = Part(picture, np.zeros(1, np.int64))
+    shares = [float(answer(First(), part, views=views)[0, 0]) for views in (1, 2, 10)]
+    # mirrored or moved right or down, the corner is dark; moved left or up, it is outside
+    assert shares == pytest.approx([1.0, 0.5, 0.1])
+
+
+def test_a_network_that_is_to_answer_from_more_views_is_judged_anew_and_the_look_is_counted(tmp_path: Path) -> None:
+    known = short("resnet-fast", 1)
+    plain = Unit(replace(known, recipe=replace(known.recipe, mirror=False)), 0, tmp_path)
+    training = train_unit(plain, GARMENTS)
+    assert (judge_unit(plain, GARMENTS, training).result.views, plain.entry.views) == (1, 1)
+    ten = Unit(known, 0, tmp_path)
+    judged = judge_unit(ten, GARMENTS, training).result
+    assert (judged.views, judged.looks) == (10, 2)
+    assert verify_unit(ten, GARMENTS) == judged
 
 
 def test_another_set_does_not_continue_a_run(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """The task of the zoo: tell classes apart, from pictures held in memory."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from vitrine.errors import InputError
 from vitrine.training.augment import erase, flip, shift
@@ -64,7 +65,7 @@ class ClassifyTask:
 
     def validate(self) -> Validation:
         """Accuracy and cross-entropy (nats) on the validation part, in float32."""
-        scores = answer(self.network, self._validation, mirror=self._recipe.mirror)
+        scores = answer(self.network, self._validation, views=2 if self._recipe.mirror else 1)
         labels = self._validation.labels
         surprise = -np.log(np.maximum(scores[np.arange(len(labels)), labels], 1e-12))
         return Validation(float((scores.argmax(1) == labels).mean()), {"validation_loss": float(surprise.mean())})
@@ -86,18 +87,31 @@ def as_tensor(part: Part, device: str) -> torch.Tensor:
     return (pictures.unsqueeze(1) if pictures.ndim == 3 else pictures).to(device)
 
 
-def answer(network: torch.nn.Module, part: Part, *, mirror: bool) -> NDArray[np.float32]:
-    """Probabilities (n, classes) for every picture of a part, in float32; with `mirror` the mean with the mirror images."""
+def answer(network: torch.nn.Module, part: Part, *, views: int) -> NDArray[np.float32]:
+    """Probabilities (n, classes) for every picture of a part, in float32: the mean over so many `views` of it.
+
+    1 is the picture, 2 with its mirror image, 10 with both moved by a pixel up, down, left and right.
+    """
     network.eval()
     device = next(network.parameters()).device
     pictures = as_tensor(part, str(device))
     found = []
     with torch.no_grad():
         for some in pictures.split(_AT_ONCE):
-            scores = network(some).softmax(1)
-            found.append((scores + network(some.flip(-1)).softmax(1)) / 2 if mirror else scores)
+            scores = [network(view).softmax(1) for view in islice(_views(some), views)]
+            found.append(torch.stack(scores).mean(0))
     probabilities: NDArray[np.float32] = torch.cat(found).cpu().numpy()
     return probabilities
+
+
+def _views(pictures: torch.Tensor) -> Iterator[torch.Tensor]:
+    both = (pictures, pictures.flip(-1))
+    yield from both
+    for one in both:
+        padded = pad(one, (1, 1, 1, 1))
+        height, width = one.shape[-2:]
+        for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            yield padded[..., down : down + height, right : right + width]
 
 
 def optimization(network: torch.nn.Module, recipe: Recipe, steps: int) -> Optimization:

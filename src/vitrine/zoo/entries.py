@@ -26,7 +26,8 @@ class Recipe:
 
     `schedule`: `constant`; `one-cycle` rises to `rate` in the first fifth and falls to nothing; `cosine` falls at once.
     `shift` in pixels, `erase` the share of pictures with an erased rectangle. `smoothing` of labels. `mirror`: answer
-    with the mean over the picture and its mirror image. `bf16` where the processor has it.
+    with the mean over the picture and its mirror image; where there is a `shift`, of test pictures both are moved by a
+    pixel too. `bf16` where the processor has it.
     """
 
     epochs: int
@@ -61,6 +62,13 @@ class Entry:
     def boosted(self) -> bool:
         """Whether this is a row of trees (`vitrine.zoo.boosted`) instead of a network."""
         return self.build == BOOSTED
+
+    @property
+    def views(self) -> int:
+        """Of how many views of a test picture the answer is the mean: those that the network learnt from, in small."""
+        if not self.recipe.mirror:
+            return 1
+        return 10 if self.recipe.shift else 2
 
     def network(self) -> "nn.Module":
         """The network with fresh weights, drawn from torch's random numbers."""

@@ -28,7 +28,7 @@ class Result:
 
     Shares are in 0..1, `seconds` and `cpu_seconds` (over all threads) those of training without validation, `multiply_adds`
     of one picture's answer. `epochs` were trained of `planned`; `best_epoch` was chosen on validation; `looks` counts how
-    often test was read for this run.
+    often test was read for this run, `views` of how many views of a picture each answer is the mean.
     """
 
     entry: str
@@ -55,6 +55,7 @@ class Result:
     commit: str
     looks: int
     judged_at: str
+    views: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ def train_unit(
 def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence:
     """Read test with the weights of the best epoch and keep the result; a run that was judged as it stands is not again."""
     known = find(unit.home, unit.entry.name, unit.seed)
-    same = known and (known.result.epochs, known.result.data_id) == (len(training.history), garments.data_id)
+    asked = (len(training.history), garments.data_id, unit.entry.views)
+    same = known and (known.result.epochs, known.result.data_id, known.result.views) == asked
     if known and same and unit.weights.exists():
         return known
     if training.best is None:
@@ -104,6 +105,7 @@ def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence
         commit=code_version(),
         looks=known.result.looks + 1 if known else 1,
         judged_at=now().isoformat(timespec="seconds"),
+        views=unit.entry.views,
     )
     evidence = Evidence(result, [asdict(epoch) for epoch in training.history], confusion)
     keep(unit.home, evidence)
@@ -158,7 +160,7 @@ def _answers(unit: Unit, garments: GarmentSet) -> NDArray[np.int64]:
     if unit.entry.boosted:
         scores = answer_boosted(unit.weights, garments.test)
     else:
-        scores = answer(trained_network(unit), garments.test, mirror=unit.entry.recipe.mirror)
+        scores = answer(trained_network(unit), garments.test, views=unit.entry.views)
     found: NDArray[np.int64] = scores.argmax(axis=1)
     return found
 
