@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from vitrine.market.attributes import read_attributes, uplift
 from vitrine.market.base_table import BaseTable, read_base_table
 from vitrine.market.home import Market
 from vitrine.market.jobs import run_training
@@ -26,6 +25,7 @@ from vitrine.market.profit import Costs
 from vitrine.market.refresh import month_starts
 from vitrine.market.segment_jobs import run_segments
 from vitrine.market.simulate import simulate
+from vitrine.market.uplift import uplift
 
 _LABELLED = ("churn", "delay", "activation")
 
@@ -86,10 +86,7 @@ def simulated(folder: Path, sellers: int, orders: int, trials: int) -> dict[str,
     for task in _LABELLED:
         print(f"  best possible {task}: {str(found['best'].get(task))[:160]}")
     abt = make_abt(market.data / "abt", market.features, "churn").abt
-    attributes = read_attributes(folder / "files" / "product_attributes.parquet")
-    found["uplift"] = [
-        one.as_dict() for one in uplift(abt, market.sources, attributes, trials=trials, seed=0, threads=0)
-    ]
+    found["uplift"] = [one.as_dict() for one in uplift(abt, trials=trials, seed=0, threads=0)]
     for one in found["uplift"]:
         print(f"  uplift of {one['attribute'] or 'all'}: {one['gain']:+.4f} {one['interval']}, n = {one['n']:,}")
     found["thinned"] = thinning(folder / "files", folder / "thin", market, trials)

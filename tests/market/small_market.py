@@ -44,6 +44,17 @@ class Deal:
 
 
 @dataclass
+class Shown:
+    """What a photo shows of a product, and from when on that was known."""
+
+    product: str
+    attribute: str
+    value: str
+    known: str
+    confidence: float = 0.8
+
+
+@dataclass
 class Rows:
     """The official tables as rows."""
 
@@ -65,15 +76,23 @@ HEADERS = {
     "olist_products_dataset": "product_id,product_category_name,product_name_lenght,product_description_lenght,"
     "product_photos_qty,product_weight_g,product_length_cm,product_height_cm,product_width_cm",
     "olist_marketing_qualified_leads_dataset": "mql_id,first_contact_date,landing_page_id,origin",
+    "product_attributes": "product_id,attribute,value,confidence,known_at",
     "olist_closed_deals_dataset": "mql_id,seller_id,sdr_id,sr_id,won_date,business_segment,lead_type,"
     "lead_behaviour_profile,has_company,has_gtin,average_stock,business_type,declared_product_catalog_size,"
     "declared_monthly_revenue",
 }
 
 
-def make_market(folder: Path, orders: Sequence[Order], deals: Sequence[Deal] = ()) -> Market:
+OPTIONAL = ("olist_marketing_qualified_leads_dataset", "olist_closed_deals_dataset", "product_attributes")
+
+
+def make_market(
+    folder: Path, orders: Sequence[Order], deals: Sequence[Deal] = (), shown: Sequence[Shown] = ()
+) -> Market:
     """A market in `folder` with these orders; sellers s1, s2 … live in SP, products p1, p2 … take turns in category."""
     rows = Rows()
+    for one in shown:
+        rows.add("product_attributes", one.product, one.attribute, one.value, one.confidence, one.known)
     for order in orders:
         _add(rows, order)
     sellers = {item[0] for order in orders for item in order.items} | {deal.seller for deal in deals}
@@ -89,7 +108,7 @@ def make_market(folder: Path, orders: Sequence[Order], deals: Sequence[Deal] = (
     official = folder / "official"
     official.mkdir(parents=True, exist_ok=True)
     for table, header in HEADERS.items():
-        if table in rows.tables or (not deals and "deal" not in table and "lead" not in table):
+        if table in rows.tables or (not deals and table not in OPTIONAL):
             with (official / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
                 file.write(header + "\n")
                 csv.writer(file).writerows(rows.tables.get(table, []))
@@ -180,3 +199,15 @@ def drawn_deals(seed: int, *, count: int = 60, sellers: int = 25, first: date = 
             Deal(seller, str(won), str(contacted), draw.choice(["pet", "toys"]), draw.choice(["social", "email"]))
         )
     return deals
+
+
+def drawn_images(seed: int, orders: Sequence[Order]) -> list[Shown]:
+    """What photos show of each product, said three times at moments spread over 400 days."""
+    draw = random.Random(seed)
+    shown = []
+    for product in sorted({item[1] for order in orders for item in order.items}):
+        for attribute, values in (("photo", ("sharp", "blurred")), ("heel", ("flat", "mid", "high"))):
+            for _ in range(3):
+                known = datetime(2017, 1, 1) + timedelta(minutes=draw.randint(0, 400 * 1440))
+                shown.append(Shown(product, attribute, draw.choice(values), str(known), round(draw.uniform(0.5, 1), 3)))
+    return shown

@@ -8,7 +8,7 @@ import pytest
 from small_market import Order, make_market
 
 from vitrine.market.duck import DuckDB
-from vitrine.market.queries import compute, group_queries
+from vitrine.market.queries import compute
 
 D = date(2017, 7, 1)
 
@@ -34,7 +34,7 @@ def features(folder: Path, orders: list[Order], day: date = D) -> dict[str, dict
     """By seller the features at `day`."""
     market = make_market(folder, orders)
     with market.sources.connect() as connection:
-        rows = compute(DuckDB(connection), [day], group_queries()).to_pylist()
+        rows = compute(DuckDB(connection), [day]).to_pylist()
     return {row["seller_id"]: row for row in rows}
 
 

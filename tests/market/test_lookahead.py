@@ -15,11 +15,12 @@ from small_market import drawn_deals, drawn_orders, make_market
 from command import vitrine
 from vitrine.errors import InputError, NotFound
 from vitrine.market import lookahead as module
+from vitrine.market import make_abt
 from vitrine.market.duck import DuckDB
 from vitrine.market.grid import grid
 from vitrine.market.home import Market
 from vitrine.market.lookahead import POPULATION, Lookahead, lookahead
-from vitrine.market.queries import compute, group_queries, sql
+from vitrine.market.queries import compute, sql
 from vitrine.market.worlds import world
 
 DAYS = [date(2017, 6, 1), date(2017, 9, 1)]
@@ -96,11 +97,11 @@ def test_a_leak_that_tells_the_label_buys_auc(market: Market) -> None:
     """The number of sales in the next 45 days is churn itself, nearly."""
     text = """
     SELECT p.reference_date, p.seller_id, 'lifetime' AS window_name, count(s.order_id) AS sales_to_come,
-        date_diff('day', CAST(p.last_sale_at AS DATE), p.reference_date) AS sales_days_since_last_sale
+        p.days_since_last_sale AS sales_days_since_last_sale
     FROM population AS p
     LEFT JOIN sale AS s ON s.seller_id = p.seller_id
         AND s.purchased_at >= p.reference_date AND s.purchased_at < p.reference_date + 45
-    GROUP BY p.reference_date, p.seller_id, p.last_sale_at
+    GROUP BY p.reference_date, p.seller_id, p.days_since_last_sale
     """
     report = lookahead(market.features, grid("2017-03", "2017-11"), queries={"seed": text})
     assert {leak.feature for leak in report.leaks} == {"sales_to_come"}
@@ -139,8 +140,8 @@ def test_a_feature_of_an_order_that_reads_its_delivery_is_caught(
     SELECT o.*, epoch(s.delivered_at) - epoch(o.purchased_at) AS order_delivery_seconds
     FROM ({sql("order")}) AS o JOIN sale AS s ON s.order_id = o.order_id AND s.seller_id = o.seller_id
     """
-    real = module.sql
-    monkeypatch.setattr(module, "sql", lambda name: leaky if name == "order" else real(name))
+    real = make_abt.sql
+    monkeypatch.setattr(make_abt, "sql", lambda name: leaky if name == "order" else real(name))
     report = lookahead(market.features, [date(2017, 10, 1)])
     assert {leak.feature for leak in report.leaks} == {"order_delivery_seconds"}
     assert report.leaks[0].task == "delay"
@@ -175,7 +176,7 @@ def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
 @given(day=st.dates(date(2017, 2, 1), date(2017, 12, 1)), seed=st.integers(1, 10_000))
 def test_whatever_the_future_the_features_stay(market: Market, day: date, seed: int) -> None:
     with market.sources.connect() as connection:
-        now = compute(DuckDB(connection), [day], group_queries())
+        now = compute(DuckDB(connection), [day])
         with world(connection, "mutated", day, seed=seed) as other:
-            then = compute(other, [day], group_queries())
+            then = compute(other, [day])
     assert module.compare(now, {"mutated": then}, ("reference_date", "seller_id"), day, "churn") == []

@@ -104,6 +104,14 @@ def test_a_renamed_column_is_recognized(market: Market, files: Path) -> None:
     assert "'order_purchase_time' meant" in caught.value.hint
 
 
+def test_spaces_around_the_names_of_columns_do_not_matter(market: Market, files: Path) -> None:
+    path = files / "olist_customers_dataset.csv"
+    header, rest = path.read_text(encoding="utf-8").split("\n", 1)
+    path.write_text("\t" + header.replace(",", " , ") + "\n" + rest, encoding="utf-8")
+    assert market.ingest(files).tables["customers"].rows > 0
+    assert market.sources.read("customers").column_names[0] == "customer_id"
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -35,11 +35,11 @@ def mutated(mutations: list[tuple[object, ...]]) -> bytes:
             rows[row][min(column, len(rows[row]) - 1)] = value
         elif kind == "drop cell":
             row, column = where
-            del rows[row][min(column, len(rows[row]) - 1) :]
-            rows[row] = rows[row] or ["x"]
+            rows[row] = rows[row][: min(column, len(rows[row]) - 1)] or [""]
         elif kind == "twice":
-            extra.append(rows[where[0]])
-    data = "\n".join([HEADER, *(",".join(row) for row in rows + extra)]).encode()
+            extra.append([*rows[where[0]]])
+    lines = [",".join(row) or "x" for row in rows + extra]  # an empty line is no row
+    data = "\n".join([HEADER, *lines]).encode()
     for kind, *where in mutations:
         if kind == "insert":
             place, inserted = where

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from small_market import drawn_deals, drawn_orders, make_market
+from small_market import drawn_deals, drawn_images, drawn_orders, make_market
 
 from vitrine.market.duck import DuckDB
 from vitrine.market.home import Market
 from vitrine.market.lookahead import compare
-from vitrine.market.make_abt import PLANS, numbers
-from vitrine.market.queries import KEY, compute, group_queries, sql
+from vitrine.market.make_abt import PLANS, event_features
+from vitrine.market.queries import KEY, compute
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -65,14 +65,15 @@ def both(market: Market, session: "SparkSession", days: list[date]) -> tuple[pa.
 
     paths = {name: market.sources.path(name) for name in market.sources.tables}
     with market.sources.connect() as connection:
-        here = compute(DuckDB(connection), days, group_queries())
-    return here, compute(Spark(session, paths), days, group_queries())
+        here = compute(DuckDB(connection), days)
+    return here, compute(Spark(session, paths), days)
 
 
 def test_spark_and_duckdb_agree_on_a_drawn_market(session: "SparkSession", tmp_path: Path) -> None:
     from vitrine.market.spark import Spark
 
-    market = make_market(tmp_path, drawn_orders(4, count=300), drawn_deals(4))
+    orders = drawn_orders(4, count=300)
+    market = make_market(tmp_path, orders, drawn_deals(4), drawn_images(4, orders))
     here, there = both(market, session, [DAY])
     assert here.column_names == there.column_names
     assert compare(here, {"spark": there}, KEY, DAY, "churn") == []
@@ -80,11 +81,12 @@ def test_spark_and_duckdb_agree_on_a_drawn_market(session: "SparkSession", tmp_p
     with market.sources.connect() as connection:
         for task in ("delay", "activation"):
             plan = PLANS[task]
-            one, other = (numbers(each.answer(sql(plan.query)), plan.keys) for each in (DuckDB(connection), engine))
+            one, other = (event_features(each, plan) for each in (DuckDB(connection), engine))
             assert one.num_rows == other.num_rows > 0
             assert compare(one, {"spark": other}, plan.keys, DAY, task) == []
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_spark_and_duckdb_agree_on_the_real_rows(session: "SparkSession", tmp_path: Path, real_data: Path) -> None:
     market = Market.open(tmp_path)

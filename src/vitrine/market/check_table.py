@@ -147,7 +147,7 @@ class _TableCheck:
 
     def _reject(self, found: str) -> None:
         """Enter the rows that the query `found` (row, column, value, reason) names, unless they are out already."""
-        packed = ", ".join(f'"{column.name}" := "{column.name}"' for column in self.table.columns)
+        packed = ", ".join(f'"{column.name}" := checked."{column.name}"' for column in self.table.columns)
         self.scratch.execute(f"CREATE OR REPLACE TABLE found AS SELECT * FROM ({found}) ANTI JOIN dropped USING (row)")
         self.scratch.execute(
             f"INSERT INTO rejected SELECT '{self.table.name}', row, found.\"column\", found.value, found.reason, "

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Sequence
+from copy import copy
 from datetime import date
 
 import duckdb
 import pyarrow as pa
 
-from vitrine.market.queries import SELLER_TABLES, TABLES, VIEWS, WINDOWS, sql
+from vitrine.market.queries import IMAGE_TABLES, KNOWN, SELLER_TABLES, TABLES, WINDOWS, sql
 
 # Texts that the groups gather by: as numbers with a dictionary they are gathered nearly twice as fast.
 _TEXTS = {
@@ -15,8 +16,6 @@ _TEXTS = {
     "product_id": ("item",),
     "category": ("item",),
     "customer_state": ("sale",),
-    "seller_state": ("sale",),
-    "customer_unique_id": ("sale",),
     "payment_type": ("payment",),
     "window_name": ("windows",),
 }
@@ -29,41 +28,46 @@ class DuckDB:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Join orders, items and products once; every reference date reads the result."""
         self.connection = connection
-        for name in TABLES:
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql(name)}")
-        connection.execute("CREATE OR REPLACE TEMP TABLE windows (window_name VARCHAR, days INTEGER)")
+        present = "SELECT 1 FROM information_schema.tables WHERE table_name = 'product_attributes'"
+        self.has_images = bool(connection.execute(present).fetchall())
+        for name in (*TABLES, *(IMAGE_TABLES if self.has_images else ())):
+            connection.execute(f"CREATE OR REPLACE TABLE {name} AS {sql(name)}")
+        connection.execute("CREATE OR REPLACE TABLE windows (window_name VARCHAR, days INTEGER)")
         connection.executemany("INSERT INTO windows VALUES (?, ?)", list(WINDOWS.items()))
-        connection.execute("CREATE OR REPLACE TEMP TABLE reference_dates (reference_date DATE)")
         self._sellers_can_be_asked = False
+
+    def for_thread(self) -> "DuckDB":
+        """Another engine over the same tables, for use in another thread, each with reference dates of its own."""
+        self._prepare_sellers()
+        other = copy(self)
+        other.connection = self.connection.cursor()
+        return other
 
     def at(self, dates: Sequence[date]) -> None:
         """Ask for these reference dates from now on."""
-        self.connection.execute("DELETE FROM reference_dates")
-        self.connection.execute("INSERT INTO reference_dates SELECT unnest(?::DATE[])", [list(dates)])
-        if not self._sellers_can_be_asked:
-            self._prepare_sellers()
+        self._prepare_sellers()
+        run = self.connection.execute
+        run("CREATE OR REPLACE TEMP TABLE reference_dates AS SELECT unnest(?::DATE[]) AS reference_date", [list(dates)])
+        for name in KNOWN:
+            run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql(name)}")
 
     def _prepare_sellers(self) -> None:
+        if self._sellers_can_be_asked:
+            return
         for name in SELLER_TABLES:
-            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql(name)}")
+            self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS {sql(name)}")
         kinds = {column: self._kind(column, tables[0]) for column, tables in _TEXTS.items()}
         for table in dict.fromkeys(name for tables in _TEXTS.values() for name in tables):
             numbered = [f"{c}::{kinds[c]} AS {c}" for c, tables in _TEXTS.items() if table in tables and kinds[c]]
             if numbered:
                 self.connection.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * REPLACE ({', '.join(numbered)}) FROM {table}"
+                    f"CREATE OR REPLACE TABLE {table} AS SELECT * REPLACE ({', '.join(numbered)}) FROM {table}"
                 )
-        for name in VIEWS:
-            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql(name)}")
         self._sellers_can_be_asked = True
 
     def answer(self, sql: str) -> pa.Table:
-        """The rows of a query."""
-        table = self.connection.sql(sql).to_arrow_table()
-        for place, field in enumerate(table.schema):
-            if pa.types.is_dictionary(field.type):
-                table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
-        return table
+        """The rows of a query; a text may stand there as numbers with a dictionary."""
+        return self.connection.sql(sql).to_arrow_table()
 
     def _kind(self, column: str, table: str) -> str:
         """A type that holds a text column as numbers with a sorted dictionary, which keeps the order; "" where too large."""

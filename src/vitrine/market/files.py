@@ -33,7 +33,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 
 @dataclass(slots=True)
 class Delivered:
-    """A table's file, open for reading.
+    """A table's file, open for reading. `columns` are its header without the spaces around each name.
 
     While `batches` runs, `broken` collects (row, text, reason) of lines with a wrong number of cells, for the caller to
     take away, and `foreign_bytes` counts bytes that were not of the file's encoding.
@@ -42,6 +42,7 @@ class Delivered:
     table: Table
     path: Path
     columns: tuple[str, ...]
+    header: tuple[str, ...] = ()
     delimiter: str = ","
     encoding: str = "utf-8"
     bytes_read: int = 0
@@ -109,7 +110,7 @@ def _open_csv(table: Table, path: Path) -> Delivered:
         columns = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
     except csv.Error as error:
         raise InputError(f"{path}: the header cannot be read: {error}") from None
-    return Delivered(table, path, tuple(name.strip() for name in columns), delimiter, encoding)
+    return Delivered(table, path, tuple(name.strip() for name in columns), tuple(columns), delimiter, encoding)
 
 
 def _check_columns(delivered: Delivered) -> None:
@@ -144,7 +145,7 @@ def _csv_batches(delivered: Delivered) -> Iterator[pa.RecordBatch]:
                 delivered.broken += [one for one in broken if one[0] < next_row]
                 # the reader is ahead of what it gives out: those of later rows are still needed for counting
                 broken[:] = [one for one in broken if one[0] >= next_row]
-                yield _numbered(batch, rows)
+                yield _numbered(batch.rename_columns(delivered.columns), rows)
             _check_quotes(delivered, broken)
             delivered.broken += broken
     except pa.ArrowInvalid as error:
@@ -167,7 +168,6 @@ def _check_quotes(delivered: Delivered, broken: list[tuple[int, str, str]]) -> N
 
 
 def _open_arrow(raw: io.BufferedReader, delivered: Delivered, put_aside: Callable[..., str]) -> Any:
-    names = list(delivered.columns)
     return pa_csv.open_csv(
         pa.PythonFile(_Utf8(raw, delivered), mode="r"),
         # one thread: only then does a broken line know its number
@@ -176,7 +176,7 @@ def _open_arrow(raw: io.BufferedReader, delivered: Delivered, put_aside: Callabl
             delimiter=delivered.delimiter, newlines_in_values=True, invalid_row_handler=put_aside
         ),
         convert_options=pa_csv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
+            column_types={name: pa.string() for name in delivered.header}, strings_can_be_null=True, null_values=[""]
         ),
     )
 

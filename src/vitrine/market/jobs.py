@@ -178,8 +178,11 @@ def references(market: "Market", model_id: str) -> dict[str, Reference]:
 
 def features_id(name: str) -> str:
     """The identity of the SQL that makes a task's features today."""
-    query = PLANS[name].query
-    return f"sql-{sha256(sql(query).encode()).hexdigest()[:16]}" if query else sql_id()
+    plan = PLANS[name]
+    if not plan.query:
+        return sql_id()
+    text = "".join(sql(one) for one in (plan.query, plan.images) if one)
+    return f"sql-{sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _folder(market: "Market", model_id: str) -> Path:

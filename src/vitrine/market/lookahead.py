@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from vitrine.errors import InputError
 from vitrine.market.duck import DuckDB
 from vitrine.market.leak_gain import leak_gains
-from vitrine.market.make_abt import PLANS, labels, numbers
-from vitrine.market.queries import compute, group_queries, sql
+from vitrine.market.make_abt import PLANS, event_features, labels
+from vitrine.market.queries import compute
 from vitrine.market.schema import TASKS
 from vitrine.market.soundness import Unsound, unsound
 from vitrine.market.sources import Sources
@@ -135,10 +135,9 @@ def lookahead(
 
 def _asked(store: FeatureStore, queries: Mapping[str, str] | None) -> tuple[list[_Asked], dict[str, str]]:
     """What to check, and why the rest is not."""
-    texts = group_queries() if queries is None else dict(queries)
 
     def sellers(engine: DuckDB, day: date) -> pa.Table:
-        return compute(engine, [day], texts)
+        return compute(engine, [day], queries)
 
     asked = [_Asked("churn", ("reference_date", "seller_id"), sellers, store if queries is None else None)]
     not_checked = {}
@@ -173,8 +172,10 @@ def compare(seen: pa.Table, worlds: Mapping[str, pa.Table], key: Sequence[str], 
         if alone:
             _add(differing, POPULATION, alone, float("inf"), name)
         for column in seen.column_names:
-            if column not in key and column in other.column_names:
-                differs, largest = _difference(left.column(column), right.column(column))
+            if column not in key:
+                # a value that nobody has named yet has no column: no product shows it
+                named = column in other.column_names
+                differs, largest = _difference(left.column(column), right.column(column) if named else None)
                 if differs:
                     _add(differing, column, differs, largest, name)
     return [
@@ -200,8 +201,11 @@ def _keys(table: pa.Table, key: Sequence[str]) -> NDArray[Any]:
     return np.array(pc.binary_join_element_wise(*texts, "\x1f").to_pylist(), dtype=str)
 
 
-def _difference(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[int, float]:
-    """How many rows differ, and by how much at most."""
+def _difference(left: pa.ChunkedArray, right: pa.ChunkedArray | None) -> tuple[int, float]:
+    """How many rows differ, and by how much at most; from nothing, all that is neither null nor 0 differs."""
+    if right is None:
+        known = pc.fill_null(left, 0)
+        right = pc.if_else(pc.is_valid(left), pc.subtract(known, known), left)
     if pa.types.is_string(left.type):
         same = pc.fill_null(pc.equal(left, right), False)
         both_null = pc.and_(pc.is_null(left), pc.is_null(right))
@@ -224,10 +228,7 @@ def _event(task: str) -> _Asked:
 
     def rows(engine: DuckDB, day: date) -> pa.Table:
         """The events of before the date; later ones are nobody's features yet."""
-        found = engine.answer(sql(plan.query))
-        moment = next(field.name for field in found.schema if pa.types.is_timestamp(field.type))
-        before = pc.less(found.column(moment), pa.scalar(day).cast(pa.date32()).cast(found.schema.field(moment).type))
-        return numbers(found.filter(before), plan.keys)
+        return event_features(engine, plan, before=day)
 
     return _Asked(task, plan.keys, rows)
 
@@ -237,7 +238,9 @@ def _with_gains(sources: Sources, one: _Asked, found: _Looked) -> list[Leak]:
     if not columns:
         return found.leaks
     if one.task == "churn":
-        leaky, clean = (pa.concat_tables(list(of.values())) for of in (found.seen, found.honest))
+        leaky, clean = (
+            pa.concat_tables(list(of.values()), promote_options="default") for of in (found.seen, found.honest)
+        )
     else:
         # The last date has all events; no cut is tight for each of them, so the column is compared with its absence.
         leaky = clean = found.seen[max(found.seen)]

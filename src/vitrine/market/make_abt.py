@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from vitrine.errors import InputError, Refused
 from vitrine.market.abt import Abt
 from vitrine.market.duck import DuckDB
-from vitrine.market.queries import sql
+from vitrine.market.images import with_shares
+from vitrine.market.queries import Engine, sql, vocabulary
 from vitrine.market.schema import TASKS
 from vitrine.market.sources import Sources
 from vitrine.market.store import FeatureStore
@@ -34,7 +35,8 @@ RECENCY = "sales_days_since_last_sale"
 class Plan:
     """How a task's base table is made: who is in it, for how long one waits, and what is no feature.
 
-    `query` names the feature file of an event (an order, a deal); without one the rows are sellers at reference dates.
+    `query` names the feature file of an event (an order, a deal), `images` what photos show of it; without a query the
+    rows are sellers at reference dates.
     `aside` are columns that stay in the table for rules and reports, but are no features.
     """
 
@@ -42,6 +44,7 @@ class Plan:
     horizon_days: int
     population: str
     query: str = ""
+    images: str = ""
     keys: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
 
@@ -61,6 +64,7 @@ PLANS = {
         60,
         "orders not cancelled, promised within 60 days",
         query="order",
+        images="order_images",
         keys=("order_id", "seller_id"),
     ),
     "segments": Plan("seller_id", 0, "sellers with a sale before the last reference date"),
@@ -206,11 +210,26 @@ def _rows(
         engine = DuckDB(connection)
         end = _end(connection, task)
         if features is None:
-            features = numbers(engine.answer(sql(plan.query)), plan.keys)
+            features = event_features(engine, plan)
         if task == "segments":
             return _unlabelled(features), end
         found = _labels(connection, task, horizon, end, features)
     return _joined(found, features, plan), end
+
+
+def event_features(engine: Engine, plan: Plan, before: date | None = None) -> pa.Table:
+    """Key and features of all orders or deals; of those before a date alone, where one is given."""
+    found = engine.answer(sql(plan.query))
+    if before is not None:
+        moment = next(field.name for field in found.schema if pa.types.is_timestamp(field.type))
+        cut = pa.scalar(before).cast(pa.date32()).cast(found.schema.field(moment).type)
+        found = found.filter(pc.less(found.column(moment), cut))
+    features = numbers(found, plan.keys)
+    if plan.images and engine.has_images:
+        said = engine.answer(sql(plan.images))
+        said = said.filter(pc.is_in(said[plan.entity], features[plan.entity].combine_chunks()))
+        features = with_shares(features, said, vocabulary(engine), [plan.entity])
+    return features
 
 
 def numbers(table: pa.Table, keys: Sequence[str]) -> pa.Table:

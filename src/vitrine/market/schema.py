@@ -1,4 +1,6 @@
-"""The eleven tables of the marketplace under their official file and column names: types, keys, references, rules.
+"""The eleven tables of the marketplace under their official file and column names, and what photos show of its products.
+
+Types, keys, references, rules.
 
 Every other file of this room reads names and types from here. Times are the marketplace's local time, without a zone;
 money is in reais.
@@ -163,6 +165,19 @@ TABLES: tuple[Table, ...] = (
                 keep="two official categories have no translation",
             ),
         ),
+    ),
+    Table(
+        "product_attributes",
+        "product_attributes",
+        (
+            Column("product_id", "id", required=True),
+            Column("attribute", "id", required=True),
+            Column("value", "id", required=True),
+            Column("confidence", "number", required=True, least=0, most=1),
+            Column("known_at", "moment", required=True),
+        ),
+        key=("product_id", "attribute", "known_at"),
+        references=(Reference("product_id", "products", "product_id", keep="it is read once the product is there"),),
     ),
     Table(
         "orders",

@@ -185,7 +185,9 @@ class _Run:
         pq.write_table(churn, folder / "churn.parquet")
         pq.write_table(truth.seller_table(self.world, self.population), folder / "sellers.parquet")
         pq.write_table(truth.activation_table(self.world, self.leads, self.deals), folder / "activation.parquet")
-        pq.write_table(product_attributes(self.world), self.folder / ATTRIBUTES)
+        shown = product_attributes(self.world)
+        pq.write_table(shown, self.folder / ATTRIBUTES)
+        self.rows["product_attributes"] = shown.num_rows
         bounds = truth.bounds(self.delay, self.delay_by_month, self.missed, churn, self.deals)
         (folder / BOUNDS).write_text(json.dumps(bounds, indent=1), encoding="utf-8")
         return bounds

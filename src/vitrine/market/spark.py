@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from vitrine.errors import MissingPart
-from vitrine.market.queries import SELLER_TABLES, TABLES, VIEWS, WINDOWS, sql
+from vitrine.market.queries import IMAGE_TABLES, KNOWN, SELLER_TABLES, TABLES, WINDOWS, sql
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 
 class Spark:
@@ -20,10 +20,14 @@ class Spark:
     def __init__(self, session: "SparkSession", paths: Mapping[str, Path | str]) -> None:
         """Make the marketplace's tables known; times are without a zone, so the session's is set to UTC."""
         self.session = session
+        self._known: list[DataFrame] = []
         session.conf.set("spark.sql.session.timeZone", "UTC")
         for name, path in paths.items():
             session.read.parquet(str(path)).createOrReplaceTempView(name)
-        for name in (*TABLES, *(SELLER_TABLES if "order_reviews" in paths else ())):
+        self.has_images = "product_attributes" in paths
+        sellers = SELLER_TABLES if "order_reviews" in paths else ()
+        images = IMAGE_TABLES if self.has_images else ()
+        for name in (*TABLES, *images, *sellers):
             session.sql(translated(sql(name))).cache().createOrReplaceTempView(name)
         windows = session.createDataFrame(list(WINDOWS.items()), "window_name string, days int")
         windows.createOrReplaceTempView("windows")
@@ -32,8 +36,12 @@ class Spark:
         """Ask for these reference dates from now on."""
         rows = self.session.createDataFrame([(day,) for day in dates], "reference_date date")
         rows.createOrReplaceTempView("reference_dates")
-        for name in VIEWS:
-            self.session.sql(translated(sql(name))).createOrReplaceTempView(name)
+        while self._known:
+            self._known.pop().unpersist()
+        for name in KNOWN:
+            known = self.session.sql(translated(sql(name))).cache()
+            known.createOrReplaceTempView(name)
+            self._known.append(known)
 
     def answer(self, sql: str) -> pa.Table:
         """The rows of a query."""

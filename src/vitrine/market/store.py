@@ -5,11 +5,14 @@ remembered: after a kill at any moment the next build goes on with the dates tha
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import duckdb
@@ -19,7 +22,7 @@ import pyarrow.parquet as pq
 
 from vitrine.errors import InputError, NotFound
 from vitrine.market.duck import DuckDB
-from vitrine.market.queries import KEY, compute, group_queries, sql_id
+from vitrine.market.queries import KEY, compute, sql_id
 from vitrine.market.schema import TASKS
 from vitrine.market.sources import Sources
 from vitrine.stores.whole import whole
@@ -28,7 +31,9 @@ LINEAGE = "lineage.json"
 _FILE = "features.parquet"
 _FULL = "free some space; the dates that were built are kept, run the same command again for the others"
 # Sales at all dates of one pass: bounds its memory, and one pass over many dates is faster than many passes.
-_SALES_IN_A_PASS = 1_500_000
+_SALES_IN_A_PASS = 1_000_000
+# Each pass has a thread of its own; more sales than fit a pass leave room for one only.
+_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,10 @@ class FeatureStore:
         started = time.perf_counter()
         self.sources.require(*TASKS["churn"])
         missing = [day for day in dates if not self.current(day)]
-        for day, table, seconds in self._computed(dates, missing):
-            self._write(day, table, seconds)
-            on_progress(len(dates) - len(missing) + missing.index(day) + 1, len(dates))
+        done = len(dates) - len(missing)
+        for part in self._built(dates, missing):
+            done += len(part)
+            on_progress(done, len(dates))
         self._write_lineage()
         sellers = pc.count_distinct(self.read(dates, columns=["seller_id"]).column("seller_id")).as_py()
         files = [pq.ParquetFile(self.path(day)) for day in dates]
@@ -133,21 +139,40 @@ class FeatureStore:
         ]
         return pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
 
-    def _computed(self, dates: Sequence[date], missing: Sequence[date]) -> Iterator[tuple[date, pa.Table, float]]:
+    def _built(self, dates: Sequence[date], missing: Sequence[date]) -> Iterator[Sequence[date]]:
+        """Build what is missing, some dates a pass; the dates of each pass, once their files are there."""
         with self.sources.connect() as connection:
             first, last, sales = _extent(connection)
             _check_inside(dates, first, last)
             if not missing:
                 return
-            engine = DuckDB(connection)
             at_once = max(1, _SALES_IN_A_PASS // max(sales, 1))
-            for start in range(0, len(missing), at_once):
-                part = missing[start : start + at_once]
-                began = time.perf_counter()
-                table = compute(engine, part, group_queries())
-                seconds = (time.perf_counter() - began) / len(part)
-                for day in part:
-                    yield day, table.filter(pc.equal(table.column("reference_date"), pa.scalar(day))), seconds
+            threads = _THREADS if sales <= _SALES_IN_A_PASS else 1
+            passes = threads * math.ceil(len(missing) / at_once / threads)
+            # later dates know more sales: every n-th date a pass makes passes of one size
+            parts = [part for start in range(passes) if (part := missing[start::passes])]
+            engine = DuckDB(connection)
+            engines = SimpleQueue[DuckDB]()
+            for _ in range(threads):
+                engines.put(engine.for_thread())
+
+            def build(part: Sequence[date]) -> Sequence[date]:
+                mine = engines.get()
+                try:
+                    self._build_pass(mine, part)
+                finally:
+                    engines.put(mine)
+                return part
+
+            with ThreadPoolExecutor(threads) as pool:
+                yield from pool.map(build, parts)
+
+    def _build_pass(self, engine: DuckDB, part: Sequence[date]) -> None:
+        began = time.perf_counter()
+        table = compute(engine, part)
+        seconds = (time.perf_counter() - began) / len(part)
+        for day in part:
+            self._write(day, table.filter(pc.equal(table.column("reference_date"), pa.scalar(day))), seconds)
 
     def _write(self, day: date, table: pa.Table, seconds: float) -> None:
         made = {

@@ -28,10 +28,17 @@ _SAID = {
     "deal_has_gtin": "has GTIN codes",
 }
 _WINDOW = re.compile(r"_(\d+)d$")
+_IMAGE = re.compile(r"^image_(.+?)=(.*)_share$")
 
 
 def feature_words(name: str) -> str:
-    """A column's name with spaces, its window at the end."""
+    """A column's name with spaces, its window at the end.
+
+    >>> feature_words("image_heel_height=low_share")
+    'share whose photos show heel height low'
+    """
+    if image := _IMAGE.match(name):
+        return f"share whose photos show {image[1].replace('_', ' ')} {image[2].replace('_', ' ')}"
     window = _WINDOW.search(name)
     plain = _WINDOW.sub("", name).removesuffix("_lifetime")
     plain = _SAID.get(plain, plain.replace("_", " "))

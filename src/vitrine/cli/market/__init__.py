@@ -9,6 +9,7 @@ market = typer.Typer(no_args_is_help=True, help="Sellers, orders and leads: feat
 for command in (
     demo.demo,
     tables.ingest,
+    tables.attributes,
     tables.simulate,
     features.build,
     features.lookahead,

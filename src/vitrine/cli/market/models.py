@@ -170,27 +170,25 @@ def models(workspace: Folder = Path("."), as_json: AsJson = False) -> None:
 
 
 def uplift(
-    attributes: Annotated[Path, typer.Argument(help="Parquet: product_id, attribute, value, confidence, known_at.")],
+    task: Task = "churn",
     trials: Trials = 10,
     seed: Seed = 0,
     workspace: Folder = Path("."),
     as_json: AsJson = False,
 ) -> None:
-    """Measure what image attributes of products, as known at the time, add to the churn model.
+    """Measure what image attributes of products, as known at the time, add to a model.
 
-    [dim]vitrine market uplift product_attributes.parquet[/]
+    [dim]vitrine market uplift churn[/]
     """
-    from vitrine.market.attributes import read_attributes
-    from vitrine.market.attributes import uplift as measure
     from vitrine.market.home import Market
     from vitrine.market.make_abt import make_abt
+    from vitrine.market.uplift import uplift as measure
 
     opened = Market.open(workspace)
-    table = read_attributes(attributes)
-    abt = make_abt(opened.data / "abt", opened.features, "churn").abt
+    abt = make_abt(opened.data / "abt", opened.features, task).abt
     threads = opened.settings.learn.threads
     with output.progress("uplift") as update:
-        found = measure(abt, opened.sources, table, trials=trials, seed=seed, threads=threads, on_progress=update)
+        found = measure(abt, trials=trials, seed=seed, threads=threads, on_progress=update)
     if as_json:
         output.show_json([one.as_dict() for one in found])
         return

@@ -1,4 +1,4 @@
-"""`vitrine market ingest` and `simulate`: where the marketplace's tables come from."""
+"""`vitrine market ingest`, `attributes` and `simulate`: where the marketplace's tables come from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +37,28 @@ def ingest(
             output.show_table(heading, ["table", "rows", "why"], found)
     for task, names in report.lacking.items():
         output.say(f"{task} needs {', '.join(names)} too")
+
+
+def attributes(
+    folder: Annotated[Path, typer.Argument(help="Folder with the official files; the table is written beside them.")],
+    workspace: Folder = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Write what is known of the products of a photo workspace, and since when, as a table of the marketplace.
+
+    [dim]vitrine market attributes olist/ --workspace photos/[/]
+
+    A product's sku is its product_id. Ingested, it gives the seller and order models features of what photos show.
+    """
+    import vitrine
+    from vitrine.market.photos import write_attributes
+
+    report = write_attributes(vitrine.open(workspace), folder)
+    if as_json:
+        output.show_json(report.as_dict())
+        return
+    output.say(f"{report.rows:,} values of {report.products:,} products in {report.output}")
+    output.say(f"vitrine market ingest {folder} brings them in")
 
 
 def simulate(

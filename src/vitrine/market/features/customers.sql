@@ -5,9 +5,9 @@ WITH windowed AS (
         k.seller_id,
         w.window_name,
         -- A customer counts with the first sale in the window: the one before it, if any, is older than the window.
-        count(k.customer_unique_id) FILTER (WHERE k.bought_before_days IS NULL OR k.bought_before_days > w.days)
+        count(*) FILTER (WHERE k.identified AND (k.bought_before_days IS NULL OR k.bought_before_days > w.days))
             AS customers,
-        count(k.customer_unique_id) AS identified
+        count(*) FILTER (WHERE k.identified) AS identified
     FROM sale_known AS k
     JOIN windows AS w ON k.age_days <= w.days
     GROUP BY k.reference_date, k.seller_id, w.window_name
@@ -20,7 +20,7 @@ by_state AS (
         w.window_name,
         k.customer_state AS state,
         CAST(count(*) AS DOUBLE) AS orders,
-        count(*) FILTER (WHERE k.customer_state = k.seller_state) AS at_home
+        count(*) FILTER (WHERE k.at_home) AS at_home
     FROM sale_known AS k
     JOIN windows AS w ON k.age_days <= w.days
     WHERE k.customer_state IS NOT NULL

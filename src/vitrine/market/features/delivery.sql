@@ -5,27 +5,26 @@ WITH windowed AS (
         k.seller_id,
         w.window_name,
         count(*) AS orders,
-        avg(CAST(k.late AS DOUBLE)) AS late_share,
-        avg(CAST(k.cancelled AS DOUBLE)) AS cancelled_share,
+        avg(k.late) AS late_share,
+        avg(k.cancelled) AS cancelled_share,
         count(k.cancelled) AS settled,
-        count(k.delivered_at) AS delivered,
+        count(*) FILTER (WHERE k.delivered) AS delivered,
         -- Promised for a day that has passed, and not there.
-        count(*) FILTER (WHERE k.late = 1 AND k.delivered_at IS NULL) AS overdue,
+        count(*) FILTER (WHERE k.late = 1 AND NOT k.delivered) AS overdue,
         avg(k.freight) AS freight_mean,
         median(k.freight) AS freight_median,
         min(k.freight) AS freight_min,
         max(k.freight) AS freight_max,
         sum(k.freight) / nullif(sum(k.revenue + k.freight), 0) AS freight_share,
-        avg(epoch(k.approved_at) - epoch(k.purchased_at)) / 86400e0 AS approval_days,
-        avg(epoch(k.shipped_at) - epoch(k.approved_at)) / 86400e0 AS handling_days,
-        max(epoch(k.shipped_at) - epoch(k.approved_at)) / 86400e0 AS handling_days_max,
-        avg(CASE WHEN k.shipped_at > k.ship_by THEN 1e0 WHEN k.shipped_at IS NOT NULL THEN 0e0 END) AS shipped_late,
-        avg(epoch(k.delivered_at) - epoch(k.shipped_at)) / 86400e0 AS transit_days,
-        avg(epoch(k.delivered_at) - epoch(k.approved_at)) / 86400e0 AS approval_to_delivery_days,
-        avg(epoch(k.delivered_at) - epoch(k.purchased_at)) / 86400e0 AS purchase_to_delivery_days,
-        avg(CASE WHEN k.delivered_at IS NOT NULL THEN date_diff('day', CAST(k.delivered_at AS DATE), k.promised_on) END)
-            AS margin_days,
-        avg(date_diff('day', CAST(k.purchased_at AS DATE), k.promised_on)) AS promise_days
+        avg(k.approval_seconds) / 86400e0 AS approval_days,
+        avg(k.handling_seconds) / 86400e0 AS handling_days,
+        max(k.handling_seconds) / 86400e0 AS handling_days_max,
+        avg(k.shipped_late) AS shipped_late,
+        avg(k.transit_seconds) / 86400e0 AS transit_days,
+        avg(k.approval_to_delivery_seconds) / 86400e0 AS approval_to_delivery_days,
+        avg(k.purchase_to_delivery_seconds) / 86400e0 AS purchase_to_delivery_days,
+        avg(k.margin_days) AS margin_days,
+        avg(k.promise_days) AS promise_days
     FROM sale_known AS k
     JOIN windows AS w ON k.age_days <= w.days
     GROUP BY k.reference_date, k.seller_id, w.window_name

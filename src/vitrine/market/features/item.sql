@@ -6,6 +6,7 @@ SELECT
     i.seller_id,
     i.product_id,
     o.order_purchase_timestamp AS purchased_at,
+    CAST(o.order_purchase_timestamp AS DATE) AS purchased_on,
     i.price,
     i.freight_value AS freight,
     p.product_category_name AS category,

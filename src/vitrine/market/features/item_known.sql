@@ -1,11 +1,9 @@
 -- The items as they were known at each reference date: an item is known when it is bought.
 SELECT
     d.reference_date,
-    date_diff('day', CAST(i.purchased_at AS DATE), d.reference_date) AS age_days,
-    i.order_id,
+    date_diff('day', i.purchased_on, d.reference_date) AS age_days,
     i.seller_id,
     i.product_id,
-    i.purchased_at,
     i.price,
     i.category,
     i.photos,

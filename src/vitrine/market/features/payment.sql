@@ -3,6 +3,7 @@ SELECT
     p.order_id,
     s.seller_id,
     s.purchased_at,
+    s.purchased_on,
     s.approved_at,
     p.payment_type,
     p.payment_installments AS installments,

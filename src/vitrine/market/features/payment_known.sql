@@ -1,8 +1,7 @@
 -- The payments as they were known at each reference date: once approved.
 SELECT
     d.reference_date,
-    date_diff('day', CAST(p.purchased_at AS DATE), d.reference_date) AS age_days,
-    p.order_id,
+    date_diff('day', p.purchased_on, d.reference_date) AS age_days,
     p.seller_id,
     p.payment_type,
     p.installments,

@@ -1,27 +1,44 @@
 -- How customers pay. A payment of an order with several sellers counts for each by the value of what each sold.
-WITH windowed AS (
+WITH by_type AS (
     SELECT
         k.reference_date,
         k.seller_id,
         w.window_name,
-        count(*) AS payments,
+        k.payment_type,
+        CAST(count(*) AS DOUBLE) AS payments,
         count(*) FILTER (WHERE k.first_of_order) AS paid_orders,
         sum(k.paid) AS paid,
-        count(*) FILTER (WHERE k.payment_type = 'boleto') AS boleto_count,
-        coalesce(sum(k.paid) FILTER (WHERE k.payment_type = 'boleto'), 0) AS boleto_value,
-        count(*) FILTER (WHERE k.payment_type = 'credit_card') AS credit_card_count,
-        coalesce(sum(k.paid) FILTER (WHERE k.payment_type = 'credit_card'), 0) AS credit_card_value,
-        count(*) FILTER (WHERE k.payment_type = 'voucher') AS voucher_count,
-        coalesce(sum(k.paid) FILTER (WHERE k.payment_type = 'voucher'), 0) AS voucher_value,
-        count(*) FILTER (WHERE k.payment_type = 'debit_card') AS debit_card_count,
-        coalesce(sum(k.paid) FILTER (WHERE k.payment_type = 'debit_card'), 0) AS debit_card_value,
-        avg(k.installments) FILTER (WHERE k.payment_type = 'credit_card') AS installments_mean,
-        median(k.installments) FILTER (WHERE k.payment_type = 'credit_card') AS installments_median,
-        min(k.installments) FILTER (WHERE k.payment_type = 'credit_card') AS installments_min,
-        max(k.installments) FILTER (WHERE k.payment_type = 'credit_card') AS installments_max
+        avg(k.installments) AS installments_mean,
+        median(k.installments) AS installments_median,
+        min(k.installments) AS installments_min,
+        max(k.installments) AS installments_max
     FROM payment_known AS k
     JOIN windows AS w ON k.age_days <= w.days
-    GROUP BY k.reference_date, k.seller_id, w.window_name
+    GROUP BY k.reference_date, k.seller_id, w.window_name, k.payment_type
+),
+
+windowed AS (
+    SELECT
+        reference_date,
+        seller_id,
+        window_name,
+        sum(payments) AS payments,
+        sum(paid_orders) AS paid_orders,
+        sum(paid) AS paid,
+        coalesce(sum(payments) FILTER (WHERE payment_type = 'boleto'), 0) AS boleto_count,
+        coalesce(sum(paid) FILTER (WHERE payment_type = 'boleto'), 0) AS boleto_value,
+        coalesce(sum(payments) FILTER (WHERE payment_type = 'credit_card'), 0) AS credit_card_count,
+        coalesce(sum(paid) FILTER (WHERE payment_type = 'credit_card'), 0) AS credit_card_value,
+        coalesce(sum(payments) FILTER (WHERE payment_type = 'voucher'), 0) AS voucher_count,
+        coalesce(sum(paid) FILTER (WHERE payment_type = 'voucher'), 0) AS voucher_value,
+        coalesce(sum(payments) FILTER (WHERE payment_type = 'debit_card'), 0) AS debit_card_count,
+        coalesce(sum(paid) FILTER (WHERE payment_type = 'debit_card'), 0) AS debit_card_value,
+        max(installments_mean) FILTER (WHERE payment_type = 'credit_card') AS installments_mean,
+        max(installments_median) FILTER (WHERE payment_type = 'credit_card') AS installments_median,
+        max(installments_min) FILTER (WHERE payment_type = 'credit_card') AS installments_min,
+        max(installments_max) FILTER (WHERE payment_type = 'credit_card') AS installments_max
+    FROM by_type
+    GROUP BY reference_date, seller_id, window_name
 )
 
 SELECT

@@ -1,5 +1,13 @@
 -- What kind of products the seller sells. Shares count the items whose category is known.
-WITH windowed AS (
+WITH category_price AS (
+    -- What a category costs, over all sellers, as known at the reference date.
+    SELECT reference_date, category, avg(price) AS price
+    FROM item_known
+    WHERE category IS NOT NULL
+    GROUP BY reference_date, category
+),
+
+windowed AS (
     SELECT
         k.reference_date,
         k.seller_id,
@@ -13,24 +21,10 @@ WITH windowed AS (
         avg(k.weight_g) AS weight_mean,
         avg(k.name_length) AS name_length_mean,
         avg(k.description_length) AS description_length_mean,
-        count(k.category) AS categorized
+        count(k.category) AS categorized,
+        avg(k.price / nullif(c.price, 0)) AS price_ratio
     FROM item_known AS k
-    JOIN windows AS w ON k.age_days <= w.days
-    GROUP BY k.reference_date, k.seller_id, w.window_name
-),
-
--- What a category costs, over all sellers, as known at the reference date.
-category_price AS (
-    SELECT reference_date, category, avg(price) AS price
-    FROM item_known
-    WHERE category IS NOT NULL
-    GROUP BY reference_date, category
-),
-
-price_position AS (
-    SELECT k.reference_date, k.seller_id, w.window_name, avg(k.price / c.price) AS ratio
-    FROM item_known AS k
-    JOIN category_price AS c ON c.reference_date = k.reference_date AND c.category = k.category AND c.price > 0
+    LEFT JOIN category_price AS c ON c.reference_date = k.reference_date AND c.category = k.category
     JOIN windows AS w ON k.age_days <= w.days
     GROUP BY k.reference_date, k.seller_id, w.window_name
 ),
@@ -102,7 +96,7 @@ SELECT
     c.concentration AS products_category_concentration_window,
     b.of_best_seller AS products_best_seller_share_window,
     -- 1 where the seller asks what the category's items cost on average.
-    r.ratio AS products_price_position_window,
+    w.price_ratio AS products_price_position_window,
     c.bed_bath_table / c.items AS products_category_bed_bath_table_share_long,
     c.health_beauty / c.items AS products_category_health_beauty_share_long,
     c.sports_leisure / c.items AS products_category_sports_leisure_share_long,
@@ -125,5 +119,3 @@ LEFT JOIN categorized AS c
     ON c.reference_date = f.reference_date AND c.seller_id = f.seller_id AND c.window_name = f.window_name
 LEFT JOIN assortment AS b
     ON b.reference_date = f.reference_date AND b.seller_id = f.seller_id AND b.window_name = f.window_name
-LEFT JOIN price_position AS r
-    ON r.reference_date = f.reference_date AND r.seller_id = f.seller_id AND r.window_name = f.window_name

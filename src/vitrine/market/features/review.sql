@@ -15,6 +15,9 @@ SELECT
     s.purchased_at,
     r.review_creation_date AS asked_at,
     r.review_answer_timestamp AS answered_at,
+    CAST(r.review_answer_timestamp AS DATE) AS answered_on,
+    s.purchased_on,
+    (epoch(r.review_answer_timestamp) - epoch(r.review_creation_date)) / 3600e0 AS answer_hours,
     r.review_score AS score,
     CASE WHEN r.review_comment_message IS NOT NULL THEN 1 ELSE 0 END AS commented,
     -- The review that first makes an order a reviewed one.

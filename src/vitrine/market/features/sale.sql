@@ -5,7 +5,6 @@ WITH lines AS (
         order_id,
         seller_id,
         count(*) AS items,
-        count(DISTINCT product_id) AS products,
         sum(price) AS revenue,
         sum(freight_value) AS freight,
         min(price) AS price_min,
@@ -18,9 +17,9 @@ WITH lines AS (
 orders_total AS (
     SELECT
         order_id,
-        sum(price + freight_value) AS order_value,
-        count(DISTINCT seller_id) AS order_sellers
-    FROM order_items
+        sum(revenue + freight) AS order_value,
+        count(*) AS order_sellers
+    FROM lines
     GROUP BY order_id
 )
 
@@ -30,8 +29,9 @@ SELECT
     s.seller_state,
     c.customer_unique_id,
     c.customer_state,
+    c.customer_unique_id IS NOT NULL AS identified,
+    c.customer_state = s.seller_state AS at_home,
     l.items,
-    l.products,
     l.revenue,
     l.freight,
     l.price_min,
@@ -43,6 +43,7 @@ SELECT
         ELSE 1e0 / t.order_sellers
     END AS value_share,
     o.order_purchase_timestamp AS purchased_at,
+    CAST(o.order_purchase_timestamp AS DATE) AS purchased_on,
     o.order_approved_at AS approved_at,
     l.ship_by,
     o.order_delivered_carrier_date AS shipped_at,
@@ -54,6 +55,20 @@ SELECT
     -- real rows had arrived 55 days after it.
     CAST(CAST(o.order_estimated_delivery_date AS DATE) + INTERVAL 60 DAY AS DATE) AS settled_on,
     o.order_status IN ('canceled', 'unavailable') AS ended_cancelled,
+    -- Whole seconds add up to the same number in any order, days do not.
+    epoch(o.order_approved_at) - epoch(o.order_purchase_timestamp) AS approval_seconds,
+    epoch(o.order_delivered_carrier_date) - epoch(o.order_approved_at) AS handling_seconds,
+    CASE
+        WHEN o.order_delivered_carrier_date > l.ship_by THEN 1
+        WHEN o.order_delivered_carrier_date IS NOT NULL THEN 0
+    END AS shipped_late,
+    epoch(o.order_delivered_customer_date) - epoch(o.order_delivered_carrier_date) AS transit_seconds,
+    epoch(o.order_delivered_customer_date) - epoch(o.order_approved_at) AS approval_to_delivery_seconds,
+    epoch(o.order_delivered_customer_date) - epoch(o.order_purchase_timestamp) AS purchase_to_delivery_seconds,
+    date_diff('day', CAST(o.order_delivered_customer_date AS DATE), CAST(o.order_estimated_delivery_date AS DATE))
+        AS margin_days,
+    date_diff('day', CAST(o.order_purchase_timestamp AS DATE), CAST(o.order_estimated_delivery_date AS DATE))
+        AS promise_days,
     -- Days and customers are counted by their first sale: far cheaper than count(DISTINCT) at every reference date. Both
     -- look back only. All sales of a day become known together, at the midnight after it.
     row_number() OVER (

@@ -15,7 +15,7 @@ WITH windowed AS (
         stddev_samp(k.revenue) AS order_value_sd,
         min(k.price_min) AS price_min,
         max(k.price_max) AS price_max,
-        count(*) FILTER (WHERE k.order_sellers > 1) AS shared_orders
+        count(*) FILTER (WHERE k.shared) AS shared_orders
     FROM sale_known AS k
     JOIN windows AS w ON k.age_days <= w.days
     GROUP BY k.reference_date, k.seller_id, w.window_name
@@ -27,12 +27,6 @@ before AS (
     FROM sale_known AS k
     JOIN windows AS w ON k.age_days > w.days AND k.age_days <= 2 * w.days
     GROUP BY k.reference_date, k.seller_id, w.window_name
-),
-
-lifetime AS (
-    SELECT reference_date, seller_id, count(*) AS orders, sum(revenue) AS revenue
-    FROM sale_known
-    GROUP BY reference_date, seller_id
 )
 
 SELECT
@@ -54,17 +48,16 @@ SELECT
     w.shared_orders / w.orders AS sales_shared_order_share_window,
     -- Mean days between two days with a sale.
     (w.oldest - w.youngest) / nullif(w.active_days - 1, 0) AS sales_interval_days_window,
-    coalesce(w.orders, 0) / l.orders AS sales_orders_share_days,
-    coalesce(w.revenue, 0) / nullif(l.revenue, 0) AS sales_revenue_share_days,
+    coalesce(w.orders, 0) / f.orders AS sales_orders_share_days,
+    coalesce(w.revenue, 0) / nullif(f.revenue, 0) AS sales_revenue_share_days,
     -- From -1 (nothing any more) over 0 (as before) to 1 (nothing before).
     (coalesce(w.orders, 0) - coalesce(b.orders, 0)) / nullif(coalesce(w.orders, 0) + coalesce(b.orders, 0), 0)
         AS sales_orders_trend_days,
     (coalesce(w.revenue, 0) - coalesce(b.revenue, 0)) / nullif(coalesce(w.revenue, 0) + coalesce(b.revenue, 0), 0)
         AS sales_revenue_trend_days,
-    date_diff('day', CAST(f.last_sale_at AS DATE), f.reference_date) AS sales_days_since_last_sale,
-    date_diff('day', CAST(f.first_sale_at AS DATE), f.reference_date) AS sales_days_since_first_sale
+    f.days_since_last_sale AS sales_days_since_last_sale,
+    f.days_since_first_sale AS sales_days_since_first_sale
 FROM frame AS f
-JOIN lifetime AS l ON l.reference_date = f.reference_date AND l.seller_id = f.seller_id
 LEFT JOIN windowed AS w
     ON w.reference_date = f.reference_date AND w.seller_id = f.seller_id AND w.window_name = f.window_name
 LEFT JOIN before AS b
