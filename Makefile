@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 EXTRAS ?=
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --durations 25
 
-.PHONY: demo test test-long lint docs bench serve clean
+.PHONY: demo test test-all test-long lint docs bench serve clean
 
 # One stamp per set of extras, written last: an interrupted install is done again.
 comma  := ,
@@ -30,6 +30,9 @@ demo: $(VENV)/.installed-core  ## draw a catalog and run the whole job on it
 	$(BIN)/vitrine demo
 
 test: $(STAMP)  ## the tests; EXTRAS=s3,hub adds optional parts
+	$(PYTEST) -m 'not slow and not long'
+
+test-all: $(STAMP)  ## the tests and the slow ones, as CI runs them
 	$(PYTEST) -m 'not long'
 
 test-long: $(STAMP)  ## the long studies
@@ -40,8 +43,9 @@ lint: $(STAMP)  ## formatting, rules and types
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 
-docs: $(STAMP)  ## regenerate docs/reference
+docs: $(STAMP)  ## regenerate docs/reference and the zoo's pictures
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/zoo_page.py
 
 bench: $(STAMP)  ## the benchmarks, one after the other
 	for study in benchmarks/*.py; do $(BIN)/python $$study || exit 1; done

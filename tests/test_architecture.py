@@ -25,7 +25,7 @@ ROOMS = [
     {"engine"},
     {"workspace"},
     {"finetune"},
-    {"jobs", "backup", "receive"},
+    {"jobs", "backup", "tidy", "receive"},
     {"deliver", "cluster"},
     {"market"},
     {"zoo"},

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from vitrine.cli.main import app
+from vitrine.zoo.results import read, summaries
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -64,3 +65,10 @@ def test_every_room_of_the_readmes_tree_exists() -> None:
     assert rooms, "the README shows the tree"
     for room in rooms:
         assert (ROOT / "src" / "vitrine" / room).exists(), room
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_the_zoo_shows_the_results_that_are_there(theme: str) -> None:
+    drawn = (ROOT / "docs" / "images" / f"zoo-accuracy-{theme}.svg").read_text(encoding="utf-8")
+    stale = [one.entry for one in summaries(read()) if f"<!-- {100 * one.accuracy:.2f} -->" not in drawn]
+    assert not stale, "python docs/zoo_page.py draws it anew"

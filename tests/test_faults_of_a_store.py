@@ -46,6 +46,7 @@ def read_whole(lake: Lake) -> None:
         assert data is not None and hashlib.sha256(data).hexdigest() == one["sha256"]
 
 
+@pytest.mark.slow
 def test_a_watch_that_keeps_everything_on_a_failing_store_loses_and_repeats_nothing(
     shared: Workspace, one_machine: Workspace, bucket: str, drawn: tuple[Path, Planted], tmp_path: Path,
     s3_endpoint: str, monkeypatch: pytest.MonkeyPatch,

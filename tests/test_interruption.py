@@ -41,6 +41,7 @@ def forget_work(workspace: Workspace) -> None:
         connection.execute(sa.delete(schema.answered))
 
 
+@pytest.mark.slow
 def test_classify_killed_at_random_points_equals_an_uninterrupted_run(trained: Workspace) -> None:
     trained.classify()
     expected = predictions(trained)
@@ -59,6 +60,7 @@ def test_classify_killed_at_random_points_equals_an_uninterrupted_run(trained: W
     assert predictions(Workspace(folder)).equals(expected), f"seed {seed}"
 
 
+@pytest.mark.slow
 def test_ingest_killed_at_random_points_equals_an_uninterrupted_run(
     drawn: tuple[Path, Planted], tmp_path: Path
 ) -> None:

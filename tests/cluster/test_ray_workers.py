@@ -40,6 +40,7 @@ def test_two_workers_on_s3_and_postgresql_say_what_one_machine_says(
     assert shared.classify(engine="ray").run_id == report.run_id, "a run that is there is not made again"
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_the_middle_loses_nothing(shared: Workspace, cluster: str, expected: pa.Table) -> None:
     killed: list[int] = []
     done = threading.Event()
@@ -60,6 +61,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(shared: Workspace, cluster:
     assert len(Objects(report.output).names()) == 8
 
 
+@pytest.mark.slow
 def test_a_killed_driver_continues(shared: Workspace, cluster: str, expected: pa.Table) -> None:
     environment = {**os.environ, "VITRINE_CLUSTER__ADDRESS": cluster, "VITRINE_CLUSTER__PIECE": "5"}
     command = [*COMMAND, "classify", "--engine", "ray", "-w", str(shared.folder)]
@@ -85,6 +87,7 @@ def parts_of(workspace: Workspace) -> list[str]:
     return [path for path in filesystem.find(workspace.settings.storage.runs) if path.endswith(".parquet")]
 
 
+@pytest.mark.slow
 def test_the_cluster_embeds_for_training_too(shared: Workspace, cluster: str) -> None:
     photo_ids = shared.catalog.read(schema.product_photos).column("photo_id").to_pylist()
     os.environ["VITRINE_CLUSTER__ENGINE"] = "ray"

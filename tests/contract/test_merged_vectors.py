@@ -142,6 +142,7 @@ store.merge()
 """
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_nothing_is_lost(tmp_path: Path) -> None:
     place, groups, seed = str(tmp_path / "place"), range(400), random.randrange(10**6)
     fill(machine(place, tmp_path, "a"), groups)

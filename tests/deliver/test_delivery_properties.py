@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def read_inbox(folder: Path) -> dict[tuple[str, str], str]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEP, max_size=10))
 def test_files_taken_in_order_say_what_may_leave(steps: list[object]) -> None:
@@ -78,6 +80,7 @@ def test_files_taken_in_order_say_what_may_leave(steps: list[object]) -> None:
         workspace.catalog.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(st.tuples(STEP, FAULTS), max_size=8))
 def test_a_service_with_faults_says_what_may_leave_in_the_end(

@@ -216,6 +216,7 @@ def test_heels_leave_once_their_head_is_certified(workspace: Workspace) -> None:
     assert query(workspace.folder / "lake", "select heel from products_wide where sku = 'p00'") == [("none",)]
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_readers_always_see_a_whole_version(workspace: Workspace) -> None:
     deliver(workspace, "lake")
     lake = workspace.folder / "lake"

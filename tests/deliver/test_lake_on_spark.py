@@ -13,6 +13,7 @@ from small_delivery import make, say
 from vitrine.deliver import deliver
 
 
+@pytest.mark.slow
 def test_spark_reads_the_current_version(tmp_path: Path) -> None:
     pyspark = pytest.importorskip("pyspark.sql", reason="pyspark is not installed; pip install 'vitrine[spark]'")
     if shutil.which("java") is None:

@@ -165,6 +165,7 @@ def test_a_full_disk_loses_nothing(workspace: Workspace) -> None:
     assert deliver(workspace, "sap").sent == 12 and len(documents(workspace)) == 12
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_nothing_is_lost_and_nothing_made_twice(workspace: Workspace) -> None:
     publish(workspace, "heel")
     workspace.catalog.close()

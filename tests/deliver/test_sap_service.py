@@ -181,6 +181,7 @@ def test_a_service_that_is_down_is_a_clear_error(workspace: Workspace, sap: SapS
     assert "vitrine export sap" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_nothing_is_lost_and_nothing_sent_twice(workspace: Workspace, sap: SapServer) -> None:
     publish(workspace, "heel")
     workspace.catalog.close()

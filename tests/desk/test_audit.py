@@ -139,6 +139,7 @@ def test_a_sweep_does_not_take_an_audit_away(catalog: Catalog) -> None:
     assert swept.held_back == {"p004": journal.AUDIT} and not swept.decisions
 
 
+@pytest.mark.slow
 def test_the_meter_falls_with_right_answers_and_the_head_is_confirmed(catalog: Catalog) -> None:
     draw.draw(catalog, AuditSettings(first=1_000, weekly=0), moment=MOMENT)
     fill(catalog, TAXONOMY)

@@ -100,6 +100,7 @@ def save_tiny(kind: str, folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(said))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["vit", "dinov2", "siglip", "convnext", "resnet", "mobilenet_v2"])
 def test_a_model_of_transformers_is_divided_into_blocks_and_exported(kind: str, tmp_path: Path) -> None:
     save_tiny(kind, tmp_path / "model")

@@ -90,6 +90,7 @@ def test_the_same_photo_gives_the_same_vector_in_torch_and_in_the_workspace(work
     assert load_card(report["sha256"], opened.data / "networks") is not None
 
 
+@pytest.mark.slow
 def test_a_network_is_refused_where_a_product_it_learnt_from_stands_in_test(workspace: Workspace) -> None:
     made = prepared(workspace)
     finish(made, SMALL, made.fit(SMALL), use=True)

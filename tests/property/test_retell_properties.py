@@ -4,6 +4,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,6 +107,7 @@ def test_a_chain_of_changes_tells_what_carrying_over_one_by_one_tells(chosen: li
         assert (found[0].told if found else value) == expected
 
 
+@pytest.mark.slow
 @given(steps)
 @settings(max_examples=15, deadline=None)
 def test_a_catalog_tells_it_too_and_keeps_every_word(chosen: list[tuple[str, int, int, int]]) -> None:

@@ -13,7 +13,7 @@ from vitrine.receive.receiver import Receiver
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 BRANDS = ("adidas", "converse", "nike")
 
 

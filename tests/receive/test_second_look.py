@@ -33,6 +33,7 @@ def other(number: int) -> int:
     return next(n for n in range(number + 1, number + 60) if product(SEED, n).values["category"] != category)
 
 
+@pytest.mark.slow
 def test_turned_photos_and_pairs_are_seen_and_upright_ones_left_alone(trained: Workspace) -> None:
     checks = make_checks(trained, checks_key(trained))
     assert checks.brand is not None and checks.predictor is not None

@@ -433,6 +433,7 @@ def test_where_heads_contradict_too_many_labels_only_improbable_ones_stay() -> N
     assert blatant(found_ones, 40, 3) == found_ones[:3], "one wrong value of two is likelier than one of nine"
 
 
+@pytest.mark.slow
 def test_planted_faults_of_a_drawn_catalog_are_found(drawn: tuple[Path, Planted], tmp_path: Path) -> None:
     folder, planted = drawn
     report = check(make_workspace(tmp_path / "workspace", folder))

@@ -394,7 +394,8 @@ SHIFT = """() => new Promise(done => {
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "scheme", "language"), [(360, 740, "light", "en"), (1280, 900, "dark", "pt")]
+    ("width", "height", "scheme", "language"),
+    [(360, 740, "light", "en"), pytest.param(1280, 900, "dark", "pt", marks=pytest.mark.slow)],
 )
 def test_every_page_is_clean_for_axe_fits_the_screen_and_does_not_jump(
     browser: Any, desk: str, workspace: Workspace, width: int, height: int, scheme: str, language: str

@@ -12,6 +12,7 @@ schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathe
 LONG_WORK = {("post", "/api/v1/jobs")}
 
 
+@pytest.mark.slow
 def test_no_generated_request_makes_the_server_fail(app: FastAPI, workspace: Workspace) -> None:
     client = visitor(app, "admin")
     schema = schemathesis.openapi.from_dict(app.openapi())
