@@ -77,7 +77,7 @@ PANELS = {
     "By itself, and out again": (watch.watch, run_plan, ("export", export.export)),
     "Sellers and orders": (("market", market.market),),
     "Networks": (finetune.finetune, ("zoo", zoo.zoo)),
-    "The house": (configure.doctor, ("config", configure.config), backup.backup, backup.restore),
+    "The house": (configure.doctor, ("config", configure.config), backup.backup, backup.restore, backup.tidy),
 }
 for panel, members in PANELS.items():
     for member in members:
