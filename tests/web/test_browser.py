@@ -1,12 +1,16 @@
 """The main journeys in a real browser with the keyboard alone, and every page against axe's accessibility rules."""
 
+import asyncio
 import os
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -384,6 +388,41 @@ PATHS = [
 ]
 
 
+@contextmanager
+def slow_line(port: int) -> Iterator[int]:
+    """A port from which what the server of `port` says comes in small pieces."""
+
+    async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(1_500):
+                writer.write(data)
+                await writer.drain()
+                await asyncio.sleep(pause)
+        writer.close()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server, asked = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(passed(reader, asked, 0), passed(server, writer, 0.02))
+
+    ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = Future()
+
+    async def listen() -> None:
+        over = asyncio.Event()
+        listener = await asyncio.start_server(meet, "127.0.0.1", 0)
+        ready.set_result((asyncio.get_running_loop(), over, listener.sockets[0].getsockname()[1]))
+        await over.wait()
+        listener.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(listen()))
+    thread.start()
+    loop, over, slow = ready.result()
+    try:
+        yield slow
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(timeout=10)
+
+
 # how far what stands on a page has moved since it was opened
 SHIFT = """() => new Promise(done => {
     let sum = 0;
@@ -424,6 +463,26 @@ def test_every_page_is_clean_for_axe_fits_the_screen_and_does_not_jump(
         result = axe.Axe().run(page)
         assert result.violations_count == 0, f"{shown}: {result.generate_report()}"
     context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_moves_while_a_page_comes_over_a_slow_line(
+    browser: Any, desk: str, workspace: Workspace, width: int
+) -> None:
+    draw_market(workspace, [f"{n:02d}{'a' * 30}" for n in range(60)])
+    port = urlsplit(desk).port
+    assert port
+    with slow_line(port) as slow:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        page = context.new_page()
+        page.goto(desk.replace(str(port), str(slow)))
+        sku = page.request.get(page.url + "api/v1/products?limit=1").json()["cards"][0]["sku"]
+        for path in ("/", "/catalog?attribute=color", f"/product?sku={sku}", "/market/at-risk", "/models"):
+            go(page, path)
+            page.wait_for_load_state("networkidle")
+            shift = page.evaluate(SHIFT)
+            assert shift < 0.01, f"{path} ({width} px) jumps by {shift:.3f}"
+        context.close()
 
 
 def test_a_photo_is_chosen_or_pasted_steered_and_searched_again(page: Any, workspace: Workspace) -> None:
