@@ -12,6 +12,7 @@ from vitrine.learn.folds import folds
 from vitrine.learn.head import Classifier, fit_classifier, out_of_fold
 from vitrine.learn.kinds import KINDS, Kind
 from vitrine.learn.projection import Projection, fit_projection
+from vitrine.learn.rowwise import rowwise
 
 
 def blobs(rows: int, k: int, columns: int = 16, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +76,22 @@ def test_one_row_gets_the_same_bits_alone_as_in_a_batch(kind: Kind) -> None:
     together = classifier.log_proba(x)
     for row in (0, 63, 64, 149):
         assert np.array_equal(classifier.log_proba(x[row : row + 1])[0], together[row])
+
+
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 200), columns=st.integers(1, 300), values=st.integers(1, 9))
+@settings(max_examples=50, deadline=None)
+def test_a_product_of_rows_is_the_same_in_any_order_of_summation(
+    seed: int, rows: int, columns: int, values: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(size=(rows, columns)) * 10.0 ** rng.integers(-6, 6, (rows, 1))).astype(np.float32)
+    matrix = rng.normal(size=(columns, values)).astype(np.float32)
+    found, order = rowwise(x, matrix), rng.permutation(columns)
+    assert np.array_equal(found, rowwise(x[:, order], matrix[order]))
+    assert np.array_equal(found[-1:], rowwise(x[-1:], matrix))
+    exact = x.astype(np.float64) @ matrix.astype(np.float64)
+    size = np.abs(x).max(1, keepdims=True) * np.abs(matrix).max(0) * columns
+    assert (np.abs(found - exact) <= 2e-6 * size + 1e-30).all()
 
 
 def test_damaged_or_absent_files_are_refused(tmp_path: Path) -> None:
