@@ -1,10 +1,12 @@
-"""Build `vitrine-s`, a backbone that may be passed on, and compare it with its own starting weights on sets it never saw.
+"""Build `vitrine-s`, the network that comes with Vitrine, and compare it with its own starting weights on sets it never saw.
 
     python benchmarks/vitrine_s.py --data ../shared/data --keep FOLDER
 
-It learns from CC0 `clothing` (its train folder) and a drawn catalog alone, from the Apache-2.0 weights of MobileNetV2, which
-also teach it to keep what they knew. Judged are `fashion-products` and `shoe-brands`: heads on its vectors against heads on
-the start's, alone and beside color-shape, over family-safe splits. Prints a table and writes results/vitrine_s.json.
+It begins with the Apache-2.0 weights of MobileNetV2 and learns from CC0 `clothing` (its train folder) and a drawn catalog,
+without labels: what it sees in one look shall be what its start sees on average in six (near, far, mirrored). It gives four
+vectors, one where each resolution is left: the mean and the spread of the map there. Judged are `fashion-products` and
+`shoe-brands`: heads on its vectors against heads on the start's, alone and beside color-shape, over family-safe splits.
+Prints a table and writes results/vitrine_s.json; the network itself lies in FOLDER/vitrine-s.onnx.
 """
 
 import argparse
@@ -12,86 +14,213 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections import Counter
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import openvino
 import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+from torch.nn import functional
 
 from finetune import FROZEN, START, Parts, gain, judged
 from real_photos import dataset_of, make
 from vitrine.config import EmbedderSettings
 from vitrine.demo.catalog import draw_catalog
+from vitrine.embed.network import core
+from vitrine.embed.preprocess import preprocess
+from vitrine.embed.weights import file_sha256
 from vitrine.errors import Refused
-from vitrine.finetune.augment import Augmentation
-from vitrine.finetune.export import export
-from vitrine.finetune.job import embedder_settings, finish, prepare
-from vitrine.finetune.recipe import Recipe, read_stage
+from vitrine.finetune.export import export, prove
+from vitrine.finetune.job import embedder_settings
+from vitrine.finetune.mobilenet_v2 import InvertedResidual, MobileNetV2, read_weights
 from vitrine.finetune.start import open_start
-from vitrine.intake.items import items_of_folders, items_of_rows
-from vitrine.intake.propose import propose_attribute, taxonomy_toml
-from vitrine.intake.source import PhotoSource
-from vitrine.intake.table import read_table
-from vitrine.learn.dataset import Dataset
-from vitrine.workspace import Workspace, create
-from vitrine.workspace import open as open_workspace
 
-ATTRIBUTES = ("garment", "category", "color", "upper")
+SIDE = 224
+VARIANTS = 3  # pictures made of a photo: as it is, and two cut and colored at random
+FROZEN_BLOCKS = 8  # up to the first with 64 columns: what they give is computed once
 MOST_PARAMETERS, MOST_BYTES = 4_000_000, 8_000_000
+Pictures = NDArray[np.uint8]
 
 
-def sources(folder: Path, data: Path, drawn: int) -> Workspace:
-    """A workspace with the clothing photos (attribute `garment`) and a drawn catalog (its 13 attributes)."""
-    if (folder / "done").exists():
-        return open_workspace(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    catalog = folder / "drawn"
-    catalog.mkdir(parents=True)
-    draw_catalog(catalog, products=drawn, seed=3, size=224, workers=1)
-    photos = PhotoSource(str(data / "clothing" / "train"))
-    counts = Counter(path.split("/")[-2] for path in photos.list())
-    garment = taxonomy_toml([propose_attribute("garment", counts)], min_rows=10)
-    text = (catalog / "taxonomy.toml").read_text(encoding="utf-8")
-    workspace = create(folder, text + garment[garment.index("[attributes.garment]") :], {})
-    rows = read_table(catalog / "labels.csv")
-    items = items_of_rows(rows, workspace.settings.columns, workspace.taxonomy)
-    workspace.ingest(items, PhotoSource(str(catalog / "photos")), place="drawn")
-    garments = items_of_folders(photos.list(), workspace.taxonomy.attribute("garment"))
-    workspace.ingest(garments, photos, place="clothing")
-    workspace.find_twins()
-    (folder / "done").touch()  # written last: an interrupted workspace is made anew
-    return workspace
+class VitrineS(MobileNetV2):
+    """MobileNetV2 that gives its embedding (n, 1280) and what it sees where each resolution is left.
+
+    Those are the mean and the standard deviation over the area of the maps of 14, 28 and 56 pixels a side, one vector each:
+    (n, 1152), (n, 384) and (n, 288). They know colors, materials and textures that the last layer has learnt to ignore.
+    """
+
+    outputs = ("embedding", "depth-14", "depth-28", "depth-56")
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
+        """Normalized pictures (n, 3, side, side) to the four vectors."""
+        return self.read(pictures, 0)
+
+    def read(self, x: torch.Tensor, begin: int) -> tuple[torch.Tensor, ...]:
+        """The vectors that lie above block `begin`, the embedding first, from what `lower` gave for it."""
+        found: list[torch.Tensor] = []
+        for block in self.features[begin:-1]:
+            if isinstance(block, InvertedResidual) and block.depthwise.pad and block.expand is not None:
+                wide = functional.relu6(block.expand(x))
+                # a map of its own: the spread in half precision would be rounding
+                area = wide.float()
+                mean = area.mean((2, 3))
+                spread = (area - mean[:, :, None, None]).square().mean((2, 3)).clamp_min(1e-6).sqrt()
+                found.append(torch.cat([mean, spread], 1))
+                x = block.project(functional.relu6(block.depthwise(wide)))
+            else:
+                x = functional.relu6(block(x)) if block is self.features[0] else block(x)
+        last = functional.relu6(self.features[-1](x)).float().mean((2, 3))
+        # the first of them, at 112 pixels, sees single pixels
+        kept = found if begin else found[1:]
+        return (last, *reversed(kept))
 
 
-def all_train(dataset: Dataset) -> Dataset:
-    """Every product to learn from: what is judged lies in other sets."""
-    index = dataset.table.column_names.index("part")
-    parts = [["train"] * dataset.table.num_rows]
-    return Dataset(f"{dataset.dataset_id}-all", dataset.taxonomy_id, dataset.table.set_column(index, "part", parts))
+def started(data: Path) -> VitrineS:
+    """The network with the weights it starts from."""
+    network = VitrineS(normalized=False)
+    read_weights(network, data / START)
+    return network.eval()
+
+
+def pictures(arguments: argparse.Namespace) -> Pictures:
+    """Each photo to learn from in `VARIANTS` pictures, one after the other: (n, 224, 224, 3)."""
+    drawn = arguments.keep / "drawn"
+    if not drawn.exists():
+        draw_catalog(drawn, products=arguments.drawn, seed=3, size=SIDE, faults=False)
+    clothing = make("clothing", arguments.data, arguments.keep / "clothing", arguments.data / FROZEN)
+    table = clothing.freeze().table.select(["sku", "photo_ids"]).to_pylist()
+    ids = sorted({one for row in table if not row["sku"].startswith("validation/") for one in row["photo_ids"]})
+    photos = [clothing.pixels(one) for one in ids]
+    photos += [np.asarray(Image.open(path).convert("RGB")) for path in sorted((drawn / "photos").iterdir())]
+    random = np.random.default_rng(0)
+    made = np.empty((len(photos) * VARIANTS, SIDE, SIDE, 3), np.uint8)
+    for number, photo in enumerate(photos):
+        made[number * VARIANTS] = preprocess(photo, SIDE, "pad")
+        for variant in range(1, VARIANTS):
+            made[number * VARIANTS + variant] = varied(Image.fromarray(photo), random)
+    return made
+
+
+def varied(photo: Image.Image, random: np.random.Generator) -> Pictures:
+    """Half to all of the photo, a little stretched, perhaps mirrored, brighter or paler."""
+    area, ratio = random.uniform(0.5, 1), np.exp(random.uniform(-0.25, 0.25))
+    wide, high = min(1, np.sqrt(area * ratio)), min(1, np.sqrt(area / ratio))
+    left, top = random.uniform(0, 1 - wide), random.uniform(0, 1 - high)
+    box = np.array([left, top, left + wide, top + high]) * (2 * photo.size)
+    made = photo.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=tuple(box.tolist()))
+    if random.random() < 0.5:
+        made = made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if random.random() < 0.5:
+        made = ImageEnhance.Brightness(made).enhance(random.uniform(0.8, 1.2))
+    if random.random() < 0.5:
+        made = ImageEnhance.Color(made).enhance(random.uniform(0.6, 1.4))
+    return np.asarray(made)
+
+
+def six_views(picture: Pictures) -> Iterator[Pictures]:
+    """The picture as it is, nearer and farther away, each with its mirror image."""
+    image = Image.fromarray(picture)
+    edge, less = int(SIDE * 0.08), int(SIDE * 0.84)
+    near = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(edge, edge, SIDE - edge, SIDE - edge))
+    far = np.full_like(picture, 255)
+    begin = (SIDE - less) // 2
+    far[begin : begin + less, begin : begin + less] = image.resize((less, less), Image.Resampling.BILINEAR)
+    for view in (picture, np.asarray(near), far):
+        yield np.ascontiguousarray(view)
+        yield np.ascontiguousarray(view[:, ::-1])
+
+
+def taught(network: VitrineS, shown: Pictures, path: Path) -> list[torch.Tensor]:
+    """What the start sees of each picture, the mean of its six views: the embedding (n, 1280) and depth-14 (n, 1152)."""
+    export(network, path, outputs=network.outputs)
+    compiled = core().compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+    sums = [np.zeros((len(shown), compiled.output(one).partial_shape[1].get_length()), np.float32) for one in range(2)]
+    lock = Lock()
+
+    def add(request: Any, row: int) -> None:
+        with lock:
+            for number, total in enumerate(sums):
+                total[row] += request.get_output_tensor(number).data[0] / 6
+
+    queue = openvino.AsyncInferQueue(compiled)
+    queue.set_callback(add)
+    for row, picture in enumerate(shown):
+        for view in six_views(picture):
+            queue.start_async({0: view[None]}, row)
+    queue.wait_all()
+    return [torch.from_numpy(total) for total in sums]
+
+
+def learn(network: VitrineS, shown: Pictures, wanted: list[torch.Tensor], arguments: argparse.Namespace) -> list[float]:
+    """Let the upper blocks learn the mean of six views from one; the held-out loss of each epoch (1 = knows nothing)."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.learn_only(len(network.depths()) - FROZEN_BLOCKS)
+    parts = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
+        for begin in range(0, len(shown), 64):
+            batch = torch.from_numpy(shown[begin : begin + 64]).permute(0, 3, 1, 2).float()
+            lower = network.lower(network.normalize(batch.contiguous(memory_format=torch.channels_last)), FROZEN_BLOCKS)
+            parts.append(lower.half().clone())
+    base = torch.cat(parts)
+    scale = [one.std(0).clamp_min(0.1 * float(one.std(0).mean())) for one in wanted]
+
+    def loss_of(rows: torch.Tensor) -> torch.Tensor:
+        lower = base[rows].float().contiguous(memory_format=torch.channels_last)
+        seen = network.read(lower, FROZEN_BLOCKS)
+        pairs = zip(seen, wanted, scale, strict=True)
+        return torch.stack([((one - goal[rows]) / spread).square().mean() for one, goal, spread in pairs]).sum()
+
+    photos = torch.from_numpy(np.random.default_rng(1).permutation(len(shown) // VARIANTS))
+    held = len(photos) // 12
+    rows = (photos[:, None] * VARIANTS + torch.arange(VARIANTS)).reshape(-1)
+    held_rows, own = rows[: held * VARIANTS], rows[held * VARIANTS :]
+    learning = [one for one in network.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(learning, lr=arguments.rate, weight_decay=0)
+    steps = arguments.epochs * (len(own) // 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, arguments.rate, total_steps=steps, pct_start=0.1)
+    history = []
+    for epoch in range(arguments.epochs):
+        begun = time.perf_counter()
+        for batch in own[torch.randperm(len(own))][: len(own) // 64 * 64].split(64):
+            with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
+                loss = loss_of(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        with torch.inference_mode():
+            history.append(float(np.mean([float(loss_of(batch)) for batch in held_rows.split(64)])))
+        print(f"epoch {epoch}: held out {history[-1]:.4f}, {time.perf_counter() - begun:.0f} s", flush=True)
+    return history
 
 
 def build(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Fine-tune, export and check the size."""
-    workspace = sources(arguments.keep / "vitrine-s", arguments.data, arguments.drawn)
-    recipe = Recipe(
-        stages=tuple(map(read_stage, arguments.stage)), keep=arguments.keeping, bf16=arguments.bf16,
-        augmentation=Augmentation(least_area=0.35, jitter=0.1),
-    )  # fmt: skip
-    dataset = all_train(workspace.freeze())
-    prepared = prepare(workspace, dataset, str(arguments.data / START), recipe, attributes=ATTRIBUTES)
-
-    def say(training: Any) -> None:
-        last = training.history[-1]
-        print(f"epoch {last.epoch}: loss {last.loss:.3f}, score {last.score:.4f}, {last.seconds:.0f} s", flush=True)
-
-    fitted = prepared.fit(recipe, on_epoch=say)
-    report = finish(prepared, recipe, fitted, use=False)
-    size = sum(parameter.numel() for parameter in fitted.network.backbone.parameters())
-    if size > MOST_PARAMETERS or report["bytes"] > MOST_BYTES:
-        raise Refused(f"{size:,} parameters in {report['bytes']:,} bytes are more than vitrine-s may have")
-    return {**report, "parameters": size}
+    """Learn, export, prove and check the size."""
+    torch.manual_seed(0)
+    shown = pictures(arguments)
+    print(f"{len(shown)} pictures", flush=True)
+    network = started(arguments.data)
+    wanted = taught(network, shown, arguments.keep / "start-four-depths.onnx")
+    history = learn(network, shown, wanted, arguments)
+    # half-way to the start: nearer to the six views on photos unlike those it learnt from (Wortsman et al. 2022)
+    learnt = network.state_dict()
+    begun = started(arguments.data).state_dict()
+    network.load_state_dict({name: (learnt[name] + begun[name]) / 2 for name in learnt})
+    path = arguments.keep / "vitrine-s.onnx"
+    export(network, path, outputs=network.outputs)
+    proof = prove(network, path, shown[:: max(1, len(shown) // 100)])
+    size = sum(parameter.numel() for parameter in network.parameters())
+    if size > MOST_PARAMETERS or path.stat().st_size > MOST_BYTES:
+        raise Refused(f"{size:,} parameters in {path.stat().st_size:,} bytes are more than vitrine-s may have")
+    return {
+        "network": str(path), "sha256": file_sha256(path), "bytes": path.stat().st_size, "parameters": size,
+        "pictures": len(shown), "held_out": history, "cosine": proof.cosine,
+    }  # fmt: skip
 
 
 def compare(arguments: argparse.Namespace, built: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -108,10 +237,11 @@ def compare(arguments: argparse.Namespace, built: Mapping[str, Any]) -> list[dic
         networks = {"start": before, "vitrine-s": own}
         for beside in ("alone", "color-shape"):
             parts = {
-                one: Parts(workspace, [EmbedderSettings(**embedder_settings(path, workspace.folder), color_shape=False)]
-                           + [EmbedderSettings()] * (beside == "color-shape"))
+                one: Parts(
+                    workspace, [_alone(path, workspace.folder)] + [EmbedderSettings()] * (beside == "color-shape")
+                )
                 for one, path in networks.items()
-            }  # fmt: skip
+            }
             for number in range(arguments.splits):
                 dataset = dataset_of(workspace, f"split-{number}")
                 scores, rows = {}, {}
@@ -128,13 +258,19 @@ def compare(arguments: argparse.Namespace, built: Mapping[str, Any]) -> list[dic
     return found
 
 
+def _alone(network: Path, folder: Path) -> EmbedderSettings:
+    # in half precision early layers lose colors: at the same precision, which costs the same
+    return EmbedderSettings(**{**embedder_settings(network, folder), "precision": "f32", "color_shape": False})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "vitrine-finetune")
-    parser.add_argument("--drawn", type=int, default=1_500, help="products of the drawn catalog")
-    parser.add_argument("--stage", nargs="*", default=["1:0", "8:6", "2:all"], help="EPOCHS:BLOCKS …")
-    parser.add_argument("--keeping", type=float, default=2.0, help="weight of staying near the start")
+    parser.add_argument("--drawn", type=int, default=1_600, help="products of the drawn catalog")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate")
+    parser.add_argument("--network", type=Path, help="compare this file instead of building one")
     parser.add_argument("--sets", nargs="*", default=["fashion-products", "shoe-brands"])
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
@@ -142,7 +278,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    built = build(arguments)
+    arguments.keep.mkdir(parents=True, exist_ok=True)
+    built = {"network": str(arguments.network)} if arguments.network else build(arguments)
     found = compare(arguments, built)
     for beside in ("alone", "color-shape"):
         lines = [line for line in found if line["beside"] == beside]
@@ -153,11 +290,8 @@ def main() -> None:
         )
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)
-    kept = {
-        name: built[name] for name in ("sha256", "parameters", "bytes", "recipe", "epoch", "epochs", "figures", "proof")
-    }
     Path("results/vitrine_s.json").write_text(
-        json.dumps({"commit": commit, **kept, "found": found}, indent=1, default=str)
+        json.dumps({"commit": commit, **built, "found": found}, indent=1, default=str)
     )
 
 

@@ -24,3 +24,21 @@ def small_network(folder: Path, *, name: str = "small", seed: int = 0, classes: 
     path = folder / f"{name}.xml"
     openvino.save_model(openvino.Model([answer], [picture], name), path, compress_to_fp16=False)
     return path
+
+
+def two_vectors(folder: Path) -> Path:
+    """A network that was made to describe: its outputs are the vectors `near` (24 columns) and `far` (20)."""
+    model = openvino.Core().read_model(str(small_network(folder, name="whole")))
+    found = {
+        node.get_output_partial_shape(0)[1].get_length(): node
+        for node in model.get_ordered_ops()
+        if node.get_type_name() == "Relu"
+    }
+    vectors = {
+        name: ops.reduce_mean(found[size], np.array([2, 3]), False) for name, size in (("near", 24), ("far", 20))
+    }
+    for name, vector in vectors.items():
+        vector.output(0).get_tensor().set_names({name})
+    path = folder / "vectors.xml"
+    openvino.save_model(openvino.Model(list(vectors.values()), model.get_parameters(), "vectors"), path)
+    return path

@@ -24,7 +24,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_network(tmp_path_factory.mktemp("network"))
 
 
-@pytest.fixture(scope="module", params=["color-shape", "openvino", "openvino-mirror", "openvino-center", "composite"])
+@pytest.fixture(
+    scope="module", params=["color-shape", "openvino", "openvino-mirror", "openvino-center", "composite", "vitrine-s"]
+)
 def embedder(request: pytest.FixtureRequest, network: Path) -> Embedder:
     makers: dict[str, Callable[[], Embedder]] = {
         "color-shape": ColorShape,
@@ -32,6 +34,7 @@ def embedder(request: pytest.FixtureRequest, network: Path) -> Embedder:
         "openvino-mirror": lambda: OpenVino(network, mirror=True, resize="crop"),
         "openvino-center": lambda: OpenVino(network, center=0.7),
         "composite": lambda: Composite([OpenVino(network), ColorShape()]),
+        "vitrine-s": lambda: OpenVino("vitrine-s"),
     }
     return makers[request.param]()
 

@@ -23,7 +23,10 @@ def init(
     taxonomy: Annotated[Path | None, typer.Option("--taxonomy", help="Take this taxonomy.toml, propose none.")] = None,
     key: Annotated[str | None, typer.Option("--key", help="Column with the product key.")] = None,
     photo: Annotated[str | None, typer.Option("--photo", help="Column with the photo files.")] = None,
-    weights: Annotated[Path | None, typer.Option("--weights", help="Network for embeddings: ONNX, TFLite, IR.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", help="Network for embeddings: vitrine-s, an ONNX, TFLite or IR file, hf://…"),
+    ] = None,
     workspace: Folder = Path("."),
     encoding: Encoding = "utf-8",
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,

@@ -39,20 +39,23 @@ def build(settings: EmbedderSettings, *, folder: Path) -> Embedder:
     return parts[0] if len(parts) == 1 else make("composite", parts=parts)
 
 
-def propose_network(path: Path) -> dict[str, Any]:
-    """The [embedder] settings for a network's file, as the file describes itself.
+def propose_network(model: str | Path) -> dict[str, Any]:
+    """The [embedder] settings for a network's file (see `weights`), as the file describes itself.
 
-    The precision is the best of this machine, but f32 for int8 weights, which bf16 hardly speeds up.
+    The precision is the best of this machine, but f32 for int8 weights, which bf16 hardly speeds up, and for a network that
+    gives vectors of several depths: early layers lose colors in bf16.
     """
     from vitrine.embed.describe import describe
     from vitrine.embed.openvino import best_precision
+    from vitrine.embed.weights import HUB, OWN, weights
 
+    path = weights(str(model), folder=Path())
     found = describe(path)
     return {
-        "model": str(path.resolve()),
+        "model": str(model) if str(model) in OWN or str(model).startswith(HUB) else str(path.resolve()),
         "sha256": found.sha256,
         "output": ",".join(found.outputs),
-        "precision": "f32" if found.quantized else best_precision(),
+        "precision": "f32" if found.quantized or found.several else best_precision(),
     }
 
 

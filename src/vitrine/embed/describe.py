@@ -39,10 +39,10 @@ class Candidate:
 class Description:
     """What a network's file says about itself, and the settings proposed for it.
 
-    `outputs` are the last pooled vector before the classifier and the map that leaves the resolution before,
-    to be averaged over its area: that costs nothing, being computed anyway, and helped every attribute on
-    real catalog photos. `candidates` are all vectors and maps, in the order of
-    computation. `notes` say what had to be guessed.
+    `outputs` are those of a network that gives several vectors; of others the last pooled vector before the classifier and
+    the map that leaves the resolution before, to be averaged over its area: that costs nothing, being computed anyway, and
+    helped every attribute on real catalog photos. `several`: whether the network itself gives them, from several depths.
+    `candidates` are all vectors and maps, in the order of computation. `notes` say what had to be guessed.
     """
 
     sha256: str
@@ -54,6 +54,7 @@ class Description:
     outputs: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     quantized: bool
+    several: bool
     notes: tuple[str, ...]
 
 
@@ -79,15 +80,24 @@ def _describe(path: Path, size: int, changed: int) -> Description:
     vectors = [candidate for candidate in candidates if candidate.side == 1]
     if not vectors:
         raise InputError(f"{path} has no value that is one vector a photo", hint="export it with its pooling")
-    outputs = (_proposed(model, values, vectors), *stages(model, values)[1:2])
+    given = _given(model, values)
+    outputs = given or (_proposed(model, values, vectors), *stages(model, values)[1:2])
     input_type = str(model.input(0).get_element_type().get_type_name())
     mean, std, note = _normalization(path, input_type)
     quantized = any(node.get_type_name() == "FakeQuantize" for node in model.get_ordered_ops())
     notes = [note, "int8 weights: most of it runs in int8 at either precision" if quantized else ""]
     return Description(
-        file_sha256(path), input_type, layout, side, mean, std, outputs, candidates, quantized,
+        file_sha256(path), input_type, layout, side, mean, std, outputs, candidates, quantized, bool(given),
         tuple(filter(None, notes)),
     )  # fmt: skip
+
+
+def _given(model: Any, values: dict[str, Any]) -> tuple[str, ...]:
+    """The outputs of a network that was made to describe: two or more, each one vector a photo; else none."""
+    names = {value: name for name, value in values.items()}
+    given = [names.get(output.get_node().input_value(0)) for output in model.outputs]
+    known = tuple(name for name in given if name is not None and map_side(values[name]) == 1)
+    return known if len(known) == len(model.outputs) > 1 else ()
 
 
 def _proposed(model: Any, values: dict[str, Any], vectors: list[Candidate]) -> str:

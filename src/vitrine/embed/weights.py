@@ -1,23 +1,29 @@
-"""Find a network's file, on this disk or on the Hugging Face hub, and check that it is the expected one."""
+"""Find a network's file, in the package, on this disk or on the Hugging Face hub, and check that it is the expected one."""
 
 import hashlib
+from importlib.resources import files
 from pathlib import Path
 
 from vitrine.errors import InputError, MissingPart, Refused
 
 HUB = "hf://"
 SUFFIXES = (".onnx", ".tflite", ".xml")
+# What comes with Vitrine, by name: docs/reference/vitrine-s.md says what it learnt from.
+OWN = {"vitrine-s": "networks/vitrine-s.onnx"}
 
 
 def weights(model: str, *, folder: Path, sha256: str | None = None) -> Path:
-    """The local file of `model`: a path (relative: in `folder`) or `hf://owner/name/file.onnx[@revision]`.
+    """The local file of `model`: a name of `OWN`, a path (relative: in `folder`) or `hf://owner/name/file.onnx[@revision]`.
 
     Raises MissingPart where the file or the hub cannot be reached, InputError for a kind of file that
     OpenVINO does not read, Refused where the file's SHA-256 is not `sha256`.
     """
-    path = hub_file(model) if model.startswith(HUB) else folder / Path(model).expanduser()
+    path = _located(model, folder)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{model} is no ONNX, TFLite or OpenVINO IR file ({', '.join(SUFFIXES)})")
+        raise InputError(
+            f"{model} is no ONNX, TFLite or OpenVINO IR file ({', '.join(SUFFIXES)})",
+            hint=f"give such a file, hf://owner/name/file.onnx, or {' or '.join(OWN)}, which comes with Vitrine",
+        )
     if not path.is_file():
         raise MissingPart(f"the model file {path} does not exist", hint="set model under [embedder] in vitrine.toml")
     seen = file_sha256(path)
@@ -27,6 +33,13 @@ def weights(model: str, *, folder: Path, sha256: str | None = None) -> Path:
             hint="put the right file back, or start anew with: vitrine init --weights FILE",
         )
     return path
+
+
+def _located(model: str, folder: Path) -> Path:
+    if model in OWN:
+        # a wheel is unpacked when it is installed, so this is a file
+        return Path(str(files("vitrine.embed").joinpath(OWN[model])))
+    return hub_file(model) if model.startswith(HUB) else folder / Path(model).expanduser()
 
 
 def file_sha256(path: Path) -> str:

@@ -3,8 +3,10 @@
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ class _Embedder(torch.nn.Module):
         super().__init__()
         self.backbone = backbone
 
-    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+    def forward(self, photo: torch.Tensor) -> Any:
         return self.backbone(self.backbone.normalize(photo.float().permute(0, 3, 1, 2)))
 
 
@@ -42,8 +44,8 @@ class Proof:
     difference: float
 
 
-def export(backbone: Backbone, path: Path) -> None:
-    """Write the backbone to `path` as ONNX with float16 weights: input `photo`, output `embedding`."""
+def export(backbone: Backbone, path: Path, *, outputs: Sequence[str] = (OUTPUT,)) -> None:
+    """Write the backbone to `path` as ONNX with float16 weights: input `photo`, outputs as named, one for each it gives."""
     try:
         import onnx
         import onnxscript  # noqa: F401 - torch needs it
@@ -56,23 +58,34 @@ def export(backbone: Backbone, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
     program = torch.onnx.export(
-        network, (example,), input_names=["photo"], output_names=[OUTPUT], opset_version=_OPSET, dynamo=True,
+        network, (example,), input_names=["photo"], output_names=list(outputs), opset_version=_OPSET, dynamo=True,
         verbose=False, optimize=True,
     )  # fmt: skip
     assert program is not None  # with dynamo=True it is always given
     program.save(written)
-    model = to_half(onnx.load_model_from_string(written.getvalue()))
+    model = _anonymous(to_half(onnx.load_model_from_string(written.getvalue())))
     with whole(path, hint="free some space and run the same command again") as temporary:
         onnx.save_model(model, temporary)
+
+
+def _anonymous(model: Any) -> Any:
+    """Without the notes of torch, which name this machine's folders and lines of code: a network is passed on."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return model
 
 
 def prove(backbone: Backbone, path: Path, pixels: NDArray[np.uint8]) -> Proof:
     """Compare the file with the backbone on photos (n, side, side, 3); Refused where they differ by more than rounding."""
     backbone.eval()
     with torch.no_grad():
-        wanted = _Embedder(backbone)(torch.from_numpy(np.ascontiguousarray(pixels))).numpy()
+        given = _Embedder(backbone)(torch.from_numpy(np.ascontiguousarray(pixels)))
+    wanted = np.concatenate([one.numpy() for one in (given if isinstance(given, tuple) else (given,))], axis=1)
     compiled = core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    made = np.concatenate([compiled([photo[None]])[0] for photo in pixels])
+    answers = [compiled([photo[None]]) for photo in pixels]
+    made = np.concatenate([np.concatenate([one[output] for output in compiled.outputs], axis=1) for one in answers])
     lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(made, axis=1)
     # a vector of zeros is like a vector of zeros
     cosine = float((((wanted * made).sum(axis=1) + _TINY) / (lengths + _TINY)).min())
