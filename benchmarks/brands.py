@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from real_photos import make
 from vitrine.config import EmbedderSettings
 from vitrine.embed.build import build
+from vitrine.embed.weights import DEFAULT
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.folds import folds
 from vitrine.learn.head import Fitted, fit_classifier
@@ -69,9 +70,9 @@ class Learnt:
         return self.projection.apply(vectors, embedder_id="benchmark")
 
 
-def ingested(data: Path, keep: Path) -> Any:
+def ingested(data: Path, keep: Path, weights: str) -> Any:
     """The set as a workspace."""
-    return make("shoe-brands", data, keep / "shoe-brands", data / "weights" / "tf2_mobilenet_v2_1.0_224_ptq.tflite")
+    return make("shoe-brands", data, keep / "shoe-brands", weights)
 
 
 def load(workspace: Any, keep: Path, names: Sequence[str]) -> Photos:
@@ -310,13 +311,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--weights", default=DEFAULT, help="a name that comes with Vitrine, or a file")
     parser.add_argument("--keep", type=Path, default=Path("/tmp/vitrine-brands"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--photos", type=int, default=142, help="photos that a second look is taken at")
     parser.add_argument("--only", choices=("accuracy", "answers", "looks"))
     arguments = parser.parse_args()
     arguments.keep.mkdir(parents=True, exist_ok=True)
-    workspace = ingested(arguments.data, arguments.keep)
+    workspace = ingested(arguments.data, arguments.keep, arguments.weights)
     photos = load(workspace, arguments.keep, [RECEIVED] if arguments.only in ("answers", "looks") else list(SETTINGS))
     families = len(np.unique(photos.family))
     print(f"{len(photos.y)} photos, {families} families, {', '.join(photos.brands)}")

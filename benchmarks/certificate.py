@@ -17,16 +17,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from scipy.stats import binom
 
+from vitrine.config import LearnSettings
 from vitrine.learn.answers import WHOLE_PRODUCT, whole_products
 from vitrine.learn.certify import certify
 from vitrine.learn.dataset import Dataset
-from vitrine.learn.train import answers, project, train
+from vitrine.learn.train import Take, Trained, answers, project, train
 from vitrine.records import Label, now
 from vitrine.stores import schema
 from vitrine.workspace import Workspace
 from vitrine.workspace import open as open_workspace
+
+Tables = dict[str, pa.Table]
 
 
 def label_all(workspace: Workspace, truth: Path) -> None:
@@ -51,6 +55,47 @@ def parts(dataset: Dataset, learn: int) -> Dataset:
     return Dataset(dataset.dataset_id, dataset.taxonomy_id, dataset.table.set_column(index, "part", pa.array(names)))
 
 
+def answered(dataset: Dataset, model: Trained, take: Take, *, pool: NDArray[np.intp]) -> dict[str, Tables]:
+    """What the model says of its train rows (out of fold) and of the rows `pool`, by attribute and for whole products."""
+    predictor = model.model.predictor
+    rows = {"train": np.flatnonzero(dataset.parts == "train"), "pool": pool}
+    decoded = {
+        "train": predictor.grammar.decode(model.out_of_fold),
+        "pool": predictor.decide_projected(project(predictor.projection, pool, take)),
+    }
+    values = predictor.grammar.values
+    tables: dict[str, Tables] = {
+        part: {name: answers(dataset, rows[part], name, one, values[name]) for name, one in decoded[part].items()}
+        for part in rows
+    }
+    for mine in tables.values():
+        mine[WHOLE_PRODUCT] = whole_products(mine)
+    return tables
+
+
+def redraw(
+    train: pa.Table, pool: pa.Table, *, attribute: str, families: int, redraws: range, settings: LearnSettings
+) -> tuple[list[float], list[float]]:
+    """Certify `attribute` on `families` of the pool, drawn by each of `redraws`; error and coverage on the others."""
+    codes, code = np.unique(np.array(pool.column("family_id").to_pylist()), return_inverse=True)
+    value = np.array(pool.column("value").to_pylist(), dtype=object)
+    confidence = pool.column("confidence").to_numpy()
+    labelled = pool.column("correct").is_valid().to_numpy(zero_copy_only=False)
+    correct = pool.column("correct").combine_chunks().fill_null(True).to_numpy(zero_copy_only=False)
+    errors, coverages = [], []
+    for number in redraws:
+        mine = np.isin(code, np.random.default_rng(number).choice(len(codes), families, replace=False))
+        made = certify(
+            train, pool.filter(pa.array(mine)), attribute=attribute,
+            precision=settings.precision, confidence=settings.confidence,
+        )  # fmt: skip
+        published = made.rule.published(value, confidence)
+        coverages.append(float(published[~mine].mean()))
+        judged = ~mine & labelled & published
+        errors.append(float((~correct[judged]).mean()) if judged.any() else 0.0)
+    return errors, coverages
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, required=True)
@@ -68,48 +113,25 @@ def main() -> None:
     trained = train(
         dataset, workspace.taxonomy, take, embedder_id=workspace.embedding_id, blocks=blocks, settings=settings
     )
-    predictor = trained.model.predictor
-    values = predictor.grammar.values
-    rows = {name: np.flatnonzero(dataset.parts == part) for name, part in (("train", "train"), ("pool", "test"))}
-    decoded = {
-        "train": predictor.grammar.decode(trained.out_of_fold),
-        "pool": predictor.decide_projected(project(predictor.projection, rows["pool"], take)),
-    }
-    tables = {
-        part: {name: answers(dataset, rows[part], name, one, values[name]) for name, one in decoded[part].items()}
-        for part in rows
-    }
+    pool_rows = np.flatnonzero(dataset.parts == "test")
+    tables = answered(dataset, trained, take, pool=pool_rows)
     for mine in tables.values():
-        some = {name: table for name, table in mine.items() if name not in arguments.without}
-        whole = {WHOLE_PRODUCT: whole_products(mine)}
+        some = {name: one for name, one in mine.items() if name not in (WHOLE_PRODUCT, *arguments.without)}
         if arguments.without:
-            whole[f"{WHOLE_PRODUCT} of {len(some)}"] = whole_products(some)
-        mine.update(whole)
-    families = np.unique(np.array(dataset.strings("family_id"))[rows["pool"]])
+            mine[f"{WHOLE_PRODUCT} of {len(some)}"] = whole_products(some)
+    families = np.unique(np.array(dataset.strings("family_id"))[pool_rows])
     alpha = 1 - settings.precision
     results = {}
     print(
-        f"{len(rows['pool']):,} products beside {arguments.learn:,} for learning, {len(families):,} families, "
+        f"{len(pool_rows):,} products beside {arguments.learn:,} for learning, {len(families):,} families, "
         f"{arguments.redraws} redraws of {arguments.families:,} families"
     )
     print(f"{'attribute':<16}{'redraws > 3 %':>14}{'nothing':>9}{'coverage':>10}{'error':>9}{'p-value':>9}")
     for name, pool in tables["pool"].items():
-        pool_family = np.array(pool.column("family_id").to_pylist())
-        value = np.array(pool.column("value").to_pylist(), dtype=object)
-        confidence = pool.column("confidence").to_numpy()
-        correct = pool.column("correct").combine_chunks().fill_null(True).to_numpy(zero_copy_only=False)
-        code = np.searchsorted(families, pool_family)
-        errors, coverages = [], []
-        for number in range(arguments.redraws):
-            drawn = np.random.default_rng(number).choice(len(families), arguments.families, replace=False)
-            mine = np.isin(code, drawn)
-            made = certify(
-                tables["train"][name], pool.filter(pa.array(mine)), attribute=name,
-                precision=settings.precision, confidence=settings.confidence,
-            )  # fmt: skip
-            published = made.rule.published(value[~mine], confidence[~mine])
-            coverages.append(published.mean())
-            errors.append(float((~correct[~mine][published]).mean()) if published.any() else 0.0)
+        errors, coverages = redraw(
+            tables["train"][name], pool, attribute=name, families=arguments.families,
+            redraws=range(arguments.redraws), settings=settings,
+        )  # fmt: skip
         failed = int((np.array(errors) > alpha).sum())
         nothing = int((np.array(coverages) == 0).sum())
         p_value = float(binom.sf(failed - 1, arguments.redraws, 1 - settings.confidence))

@@ -37,12 +37,15 @@ def stage(name: str, folder: Path, products: int) -> None:
     from vitrine.workspace import open as open_workspace
 
     if name == "ingest":
+        from vitrine.embed.build import propose_network
         from vitrine.intake.items import items_of_rows
         from vitrine.intake.source import PhotoSource
         from vitrine.intake.table import read_table
 
-        known = (folder / "vitrine.toml").exists()
-        workspace = open_workspace(folder) if known else create(folder, (drawn / "taxonomy.toml").read_text(), {})
+        if (folder / "vitrine.toml").exists():
+            workspace = open_workspace(folder)
+        else:
+            workspace = create(folder, (drawn / "taxonomy.toml").read_text(), {"embedder": propose_network()})
         items = items_of_rows(read_table(drawn / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
         report = workspace.ingest(items, PhotoSource(str(drawn / "photos")), place="labels.csv")
         begun = time.perf_counter()

@@ -232,12 +232,21 @@ def test_a_classifier_refuses_another_projection() -> None:
 
 
 def test_few_rows_have_the_components_that_their_covariance_has() -> None:
-    from vitrine.learn.projection import _principal
+    few = np.random.default_rng(3).normal(size=(30, 40)).astype(np.float32)
+    blocks = [(0, 30), (30, 40)]
+    # each row twice has the same covariance, and more rows than columns
+    one, other = (fit_projection(rows, embedder_id="e", blocks=blocks, columns=12) for rows in (few, few.repeat(2, 0)))
+    assert np.allclose(one.basis, other.basis, atol=1e-4)
+    seen = one.apply(few, embedder_id="e")
+    products = seen.T @ seen / len(seen)
+    assert np.allclose(products, np.diag(products.diagonal()), atol=1e-4)
+    assert np.all(np.diff(products.diagonal()) <= 1e-6)
 
-    rows = np.random.default_rng(3).normal(size=(30, 40)).astype(np.float32)
-    rows -= rows.mean(axis=0)
-    variance, directions = _principal(rows, 12)
-    covariance = rows.T.astype(np.float64) @ rows / len(rows)
-    assert np.allclose(covariance @ directions, directions * variance, atol=1e-4)
-    assert np.allclose(directions.T @ directions, np.eye(12), atol=1e-4)
-    assert np.all(np.diff(variance) <= 0)
+
+def test_a_projection_of_many_rows_does_not_depend_on_how_many_are_prepared_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = vectors(rows=300)
+    together = fit_projection(rows, embedder_id="e", columns=8)
+    monkeypatch.setattr("vitrine.learn.projection.CHUNK", 64)
+    assert np.allclose(fit_projection(rows, embedder_id="e", columns=8).basis, together.basis, atol=1e-4)

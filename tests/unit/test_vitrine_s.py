@@ -56,7 +56,7 @@ def test_a_workspace_names_it_and_works_wherever_it_is_moved(tmp_path: Path) -> 
         noise = np.random.default_rng(number).integers(0, 256, (96, 96, 3), np.uint8)
         Image.fromarray(noise).save(photos / name / f"{number}.png")
     shop = tmp_path / "shop"
-    vitrine("init", "--folders", photos, "--attribute", "kind", "--weights", "vitrine-s", "--workspace", shop)
+    vitrine("init", "--folders", photos, "--attribute", "kind", "--workspace", shop)
     assert 'model = "vitrine-s"' in (shop / "vitrine.toml").read_text(encoding="utf-8")
     vitrine("ingest", photos, "--folders", "--attribute", "kind", "--workspace", shop)
     moved = shutil.move(shop, tmp_path / "elsewhere")

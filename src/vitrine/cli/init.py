@@ -8,6 +8,7 @@ import typer
 
 from vitrine.cli import output
 from vitrine.cli.options import AsJson, Encoding, Folder
+from vitrine.embed.weights import DEFAULT
 from vitrine.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ def init(
     key: Annotated[str | None, typer.Option("--key", help="Column with the product key.")] = None,
     photo: Annotated[str | None, typer.Option("--photo", help="Column with the photo files.")] = None,
     weights: Annotated[
-        str | None,
-        typer.Option("--weights", help="Network for embeddings: vitrine-s, an ONNX, TFLite or IR file, hf://…"),
-    ] = None,
+        str, typer.Option("--weights", help="Network for embeddings: an ONNX, TFLite or IR file, hf://…")
+    ] = DEFAULT,
     workspace: Folder = Path("."),
     encoding: Encoding = "utf-8",
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
@@ -57,10 +57,9 @@ def init(
         raise InputError(
             "nothing to begin with", hint="vitrine init --table labels.csv, or --folders PHOTOS --attribute NAME"
         )
-    if weights is not None:
-        changes["embedder"] = propose_network(weights)
-        if folders is not None:
-            changes["embedder"]["center"] = _CENTER
+    changes["embedder"] = propose_network(weights)
+    if folders is not None:
+        changes["embedder"]["center"] = _CENTER
     text = taxonomy.read_text(encoding="utf-8") if taxonomy else taxonomy_toml(attributes, min_rows=10)
     made = create(workspace, text, changes, force=force)
     report = {

@@ -124,6 +124,7 @@ class _Day:
         studio: str | None,
         sap: Mapping[str, Any],
     ) -> None:
+        from vitrine.embed.build import propose_network
         from vitrine.workspace import create
 
         self.drawn = folder / "drawn"
@@ -131,7 +132,9 @@ class _Day:
         self.studio = studio or str((folder / "studio").resolve())
         draw_catalog(self.drawn, products=products + arriving, seed=seed, size=160)
         text = (self.drawn / "taxonomy.toml").read_text(encoding="utf-8")
-        self.workspace: Workspace = create(folder, text, {"learn": dict(LEARN), "sap": dict(sap)})
+        self.workspace: Workspace = create(
+            folder, text, {"embedder": propose_network(), "learn": dict(LEARN), "sap": dict(sap)}
+        )
         mapped = [CHARACTERISTIC.format(name=name.upper(), attribute=name) for name in AT_SAP]
         (folder / "sap.toml").write_text(MAPPING + "".join(mapped), encoding="utf-8")
         self._write_table("morning.csv", lambda number: number % _KNOWN_IN_THE_MORNING == 0)

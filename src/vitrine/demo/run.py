@@ -201,11 +201,12 @@ def _twins(workspace: "Workspace", planted: Planted, names: dict[str, str]) -> F
 
 def _workspace(folder: Path, drawn: Path) -> "Workspace":
     from vitrine import workspace as workspaces
+    from vitrine.embed.build import propose_network
 
     if (folder / "vitrine.toml").exists():
         return workspaces.open(folder)
     text = (drawn / "taxonomy.toml").read_text(encoding="utf-8")
-    return workspaces.create(folder, text, {})
+    return workspaces.create(folder, text, {"embedder": propose_network()})
 
 
 def _one_photo(workspace: "Workspace", drawn: Path) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from vitrine.config import EmbedderSettings
 from vitrine.embed.embedder import Embedder
+from vitrine.embed.weights import DEFAULT, HUB, OWN, weights
 from vitrine.errors import InputError, MissingPart
 
 EMBEDDERS = {
@@ -39,7 +40,7 @@ def build(settings: EmbedderSettings, *, folder: Path) -> Embedder:
     return parts[0] if len(parts) == 1 else make("composite", parts=parts)
 
 
-def propose_network(model: str | Path) -> dict[str, Any]:
+def propose_network(model: str | Path = DEFAULT) -> dict[str, Any]:
     """The [embedder] settings for a network's file (see `weights`), as the file describes itself.
 
     The precision is the best of this machine, but f32 for int8 weights, which bf16 hardly speeds up, and for a network that
@@ -47,7 +48,6 @@ def propose_network(model: str | Path) -> dict[str, Any]:
     """
     from vitrine.embed.describe import describe
     from vitrine.embed.openvino import best_precision
-    from vitrine.embed.weights import HUB, OWN, weights
 
     path = weights(str(model), folder=Path())
     found = describe(path)

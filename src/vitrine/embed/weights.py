@@ -10,6 +10,7 @@ HUB = "hf://"
 SUFFIXES = (".onnx", ".tflite", ".xml")
 # What comes with Vitrine, by name: docs/reference/vitrine-s.md says what it learnt from.
 OWN = {"vitrine-s": "networks/vitrine-s.onnx"}
+DEFAULT = "vitrine-s"  # what a new workspace sees with, beside color and shape
 
 
 def weights(model: str, *, folder: Path, sha256: str | None = None) -> Path:

@@ -14,6 +14,7 @@ Vectors = NDArray[np.float32]
 
 
 SIDE = "side"
+_AT_ONCE = 4_096  # products; the photos of all at once would be as much memory again
 
 
 def photos_to_fuse(links: pa.Table) -> dict[str, list[str]]:
@@ -39,6 +40,17 @@ class PhotoVectors(Protocol):
 
 def fuse(photos_of: Sequence[Sequence[str]], vectors: PhotoVectors) -> Vectors:
     """(n, dim) vectors of n products, given each product's photo_ids (at least one)."""
+    first = _fused(photos_of[:_AT_ONCE], vectors)
+    if len(photos_of) <= _AT_ONCE:
+        return first
+    fused = np.empty((len(photos_of), first.shape[1]), np.float32)
+    fused[:_AT_ONCE] = first
+    for start in range(_AT_ONCE, len(photos_of), _AT_ONCE):
+        fused[start : start + _AT_ONCE] = _fused(photos_of[start : start + _AT_ONCE], vectors)
+    return fused
+
+
+def _fused(photos_of: Sequence[Sequence[str]], vectors: PhotoVectors) -> Vectors:
     flat = [photo_id for photos in photos_of for photo_id in photos]
     taken = vectors.take(flat)
     if len(flat) == len(photos_of):

@@ -1,7 +1,7 @@
 """Project embeddings on few columns, fitted once on train vectors and shared by all heads of a model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +22,8 @@ LEAST_VARIANCE = 1e-7
 # More rows move no component that matters, and a copy of 120,000 long vectors is a gigabyte and more.
 MOST_ROWS = 20_000
 
-# Vectors prepared and multiplied at a time, to bound the float32 copy of a large catalog.
-CHUNK = 8_192
+# Vectors prepared and multiplied at a time, to bound the copies of long ones.
+CHUNK = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +111,21 @@ def fit_projection(
     if vectors.ndim != 2 or len(vectors) < 2:
         raise InputError(f"{len(vectors)} vectors: a projection needs at least two", hint="embed more photos")
     step = -(-len(vectors) // MOST_ROWS)
-    prepared = _signed_sqrt(vectors[::step])
-    _check_finite(prepared, 0, step)
-    mean = prepared.mean(axis=0, dtype=np.float64).astype(np.float32)
-    prepared -= mean
-    scale = _block_scale(prepared, blocks or [(0, vectors.shape[1])])
-    prepared *= scale
-    variance, directions = _principal(prepared, columns)
+    some = vectors[::step]
+    sums = sum(part.sum(axis=0, dtype=np.float64) for part in _roots(some, step))
+    mean = np.asarray(sums / len(some), dtype=np.float32)
+    scale, variance, directions = _principal(some, mean, blocks or [(0, vectors.shape[1])], columns)
     basis = scale[:, None] * directions / variance**0.25
     basis /= np.sqrt(np.sqrt(variance).mean())
     return Projection(embedder_id, mean, np.ascontiguousarray(basis, dtype=np.float32))
+
+
+def _roots(vectors: NDArray[np.float32], step: int) -> Iterator[NDArray[np.float32]]:
+    """The vectors' signed roots in parts: those of 20,000 long vectors at once are as much memory again."""
+    for start in range(0, len(vectors), CHUNK):
+        part = _signed_sqrt(vectors[start : start + CHUNK])
+        _check_finite(part, start * step, step)
+        yield part
 
 
 def _signed_sqrt(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,33 +138,48 @@ def _check_finite(prepared: NDArray[np.float32], start: int, step: int = 1) -> N
         raise InputError(f"row {start + step * int(rows[0])}: a vector with numbers that are not finite")
 
 
-def _block_scale(centered: NDArray[np.float32], blocks: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
-    scale = np.zeros(centered.shape[1], dtype=np.float32)
+def _block_scale(energy: NDArray[np.float64], blocks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """What each column is multiplied by, so that the columns of a block together have an energy of one."""
+    scale = np.zeros(len(energy))
     for start, stop in blocks:
-        energy = float(np.mean(np.einsum("ij,ij->i", centered[:, start:stop], centered[:, start:stop])))
-        scale[start:stop] = 1 / np.sqrt(energy) if energy > 0 else 0.0
+        of_block = energy[start:stop].sum()
+        scale[start:stop] = 1 / np.sqrt(of_block) if of_block > 0 else 0.0
     return scale
 
 
-def _principal(centered: NDArray[np.float32], columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Largest variances (c,) and their directions (dim, c), each with its largest entry positive.
+def _principal(
+    vectors: NDArray[np.float32], mean: NDArray[np.float32], blocks: Sequence[tuple[int, int]], columns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Scale (dim,), largest variances (c,) and directions (dim, c) of the scaled roots, each with its largest entry positive.
 
     Fewer rows than columns have the same components by their inner products, in a fraction of the time.
     """
-    few = len(centered) < centered.shape[1]
+    n, dim = vectors.shape
     # One thread: on a busy machine a second one waits for the first at every step, ten times as long.
     with threadpool_limits(limits=1):
-        products = (centered @ centered.T if few else centered.T @ centered).astype(np.float64) / len(centered)
+        if n < dim:
+            rows = np.concatenate([part - mean for part in _roots(vectors, 1)])
+            scale = _block_scale(np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / n, blocks)
+            rows *= scale.astype(np.float32)
+            products = (rows @ rows.T).astype(np.float64) / n
+        else:
+            products = np.zeros((dim, dim))
+            for part in _roots(vectors, 1):
+                part -= mean
+                products += part.T @ part
+            products /= n
+            scale = _block_scale(products.diagonal(), blocks)
+            products *= scale
+            products *= scale[:, None]
         size = len(products)
-        wanted = (max(0, size - columns), size - 1)
-        variance, directions = eigh(products, subset_by_index=wanted, overwrite_a=True)
-        if few:
-            lengths = np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny) * len(centered))
-            directions = centered.T.astype(np.float64) @ directions / lengths
+        variance, directions = eigh(products, subset_by_index=(max(0, size - columns), size - 1), overwrite_a=True)
+        if n < dim:
+            lengths = np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny) * n)
+            directions = rows.T.astype(np.float64) @ directions / lengths
     variance, directions = variance[::-1], directions[:, ::-1]
     kept = variance > LEAST_VARIANCE * max(float(variance[0]), np.finfo(np.float64).tiny)
     if not kept.any() or variance[0] <= 0:
         raise InputError("all vectors are equal: nothing to learn from", hint="check the embedder's settings")
     variance, directions = variance[kept], directions[:, kept]
     largest = np.abs(directions).argmax(axis=0)
-    return variance, directions * np.sign(directions[largest, np.arange(directions.shape[1])])
+    return scale, variance, directions * np.sign(directions[largest, np.arange(directions.shape[1])])
