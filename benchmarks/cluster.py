@@ -1,10 +1,9 @@
 """Who should do a batch: this process, Ray Data, Ray's own actors, Daft alone or Daft on Ray; the same worker in each.
 
     pip install -c constraints.txt -e '.[ray]' daft
-    python benchmarks/cluster.py engines --photos 2000 --weights mobilenet_v2.tflite --repeats 3
+    python benchmarks/cluster.py engines --photos 2000 --repeats 3
     python benchmarks/cluster.py kill --photos 1000            # kill -9 a worker: which engine carries on?
     python benchmarks/cluster.py scale --photos 4000 --workers 1 2
-    python benchmarks/cluster.py plan                          # what the plan for 100 million photos is made of
 
 Photos are drawn and lie in a folder. `bare` reads, decodes and embeds in this process with nothing around it and writes
 nothing; all others embed, keep vectors, decide 13 attributes and write the run. Each engine runs in a process of its own;
@@ -34,6 +33,7 @@ import pyarrow.parquet as pq
 from vitrine.classify import Piece, Run, write_piece
 from vitrine.demo.catalog import draw_catalog
 from vitrine.embed.build import propose_network
+from vitrine.embed.weights import DEFAULT
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
@@ -47,13 +47,12 @@ from vitrine.workspace import open as open_workspace
 BATCH = 32
 
 
-def make(folder: Path, photos: int, weights: Path | None) -> None:
+def make(folder: Path, photos: int, weights: str) -> None:
     """A workspace with 13 heads learnt from 300 drawn products, and `photos` more products with a photo of 640 pixels."""
     draw_catalog(folder / "learn", products=300, seed=1, size=192, faults=False)
     draw_catalog(folder / "new", products=photos, seed=2, size=640, faults=False)
-    embedder = {**propose_network(weights), "color_shape": False} if weights else {}
     taxonomy = (folder / "learn" / "taxonomy.toml").read_text(encoding="utf-8")
-    workspace = create(folder / "w", taxonomy, {"embedder": embedder} if embedder else {})
+    workspace = create(folder / "w", taxonomy, {"embedder": propose_network(weights)})
     for name in ("learn", "new"):
         items = items_of_rows(read_table(folder / name / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
         workspace.ingest(items, PhotoSource(str(folder / name / "photos")), place=name)
@@ -315,7 +314,7 @@ def main() -> None:
     parser.add_argument("--piece", type=int, default=250, help="photos in a piece")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--weights", default=DEFAULT, help="a name that comes with Vitrine, or a file")
     parser.add_argument("--keep", type=Path, help="a folder for what is drawn and learnt, made where it is not there")
     parser.add_argument("--engines", nargs="*", default=list(ENGINES))
     arguments = parser.parse_args()

@@ -27,6 +27,7 @@ from PIL import Image
 
 from vitrine.automation.ledger import ANSWERED, counts, latency
 from vitrine.demo.catalog import draw_catalog
+from vitrine.embed.build import propose_network
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
@@ -50,7 +51,8 @@ def trained(folder: Path) -> Workspace:
     shutil.rmtree(folder, ignore_errors=True)
     drawn = folder / "drawn"
     draw_catalog(drawn, products=420, seed=11, size=192, workers=1, faults=False)
-    workspace = create(folder / "workspace", (drawn / "taxonomy.toml").read_text(encoding="utf-8"), {})
+    taxonomy = (drawn / "taxonomy.toml").read_text(encoding="utf-8")
+    workspace = create(folder / "workspace", taxonomy, {"embedder": propose_network()})
     items = items_of_rows(read_table(drawn / "labels.csv"), workspace.settings.columns, workspace.taxonomy)
     workspace.ingest(items, PhotoSource(str(drawn / "photos")), place="labels.csv")
     workspace.find_twins()
