@@ -1,6 +1,6 @@
 """An Airflow DAG that runs a plan every night; Airflow's own retries go on where the run failed.
 
-Put it into the folder of DAGs. It was not run here: Airflow is not among the parts of Vitrine.
+Put it into the folder of DAGs. Airflow is not among the parts of Vitrine; `airflow dags test vitrine_nightly` ran it with 3.3.
 """
 
 from datetime import datetime, timedelta
