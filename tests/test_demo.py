@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from command import COMMAND
+from command import COMMAND, vitrine
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,26 @@ def test_the_planted_faults_that_rules_can_find_are_all_found(report) -> None:
         assert found[kind]["found"] == found[kind]["planted"], kind
     twins = found["twins"]
     assert twins["found"] >= 0.6 * twins["planted"] and twins["others"] <= 0.2 * twins["planted"] + 2
+
+
+def test_what_is_pointed_at_is_looked_at_and_corrected_before_anything_is_learnt(report) -> None:
+    folder, demo, _ = report
+    found = {row["kind"]: row for row in demo["found"]}
+    pointed = [found[kind] for kind in ("wrong labels", "values off the taxonomy")]
+    assert demo["corrected"] == sum(row["found"] for row in pointed)
+    assert demo["looked_at"] == sum(row["found"] + row["others"] for row in pointed)
+    # said again, the mended table changes nothing: it is what the catalog holds
+    drawn = folder / "vitrine-demo" / "drawn"
+    again = vitrine(
+        "ingest",
+        drawn / "photos",
+        "--table",
+        drawn / "labels-mended.csv",
+        "--json",
+        "--workspace",
+        folder / "vitrine-demo",
+    )
+    assert json.loads(again.stdout)["new_labels"] == 0
 
 
 def test_every_attribute_is_learnt_and_no_answer_contradicts_another(report) -> None:

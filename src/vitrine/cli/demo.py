@@ -75,6 +75,10 @@ def _show(report: Any) -> None:
         ["", "planted", "found", "others pointed at"],
         rows,
     )
+    output.say(
+        f"Then somebody looked at the {report.looked_at:,} labels that were pointed at and corrected {report.corrected:,} "
+        "(played: the drawing knows them)."
+    )
     scores = []
     for name, score in report.scorecard["attributes"].items():
         right = f"{output.percent(score['published_accuracy'])} of {score.get('published', 0):,}"

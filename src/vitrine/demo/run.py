@@ -1,4 +1,7 @@
-"""The demo: draw a catalog, run the whole job on it, and compare what was found with what was planted."""
+"""The demo: draw a catalog, run the whole job on it, and compare what was found with what was planted.
+
+Between check and training somebody looks at what the check points at; the drawing knows what that person would say.
+"""
 
 import json
 import time
@@ -12,6 +15,7 @@ import sqlalchemy as sa
 from vitrine.checks.check import Report, check
 from vitrine.demo.catalog import Planted, draw_catalog
 from vitrine.demo.deliveries import Delivery, draw_deliveries
+from vitrine.demo.mend import mend
 from vitrine.intake.items import items_of_rows
 from vitrine.intake.source import PhotoSource
 from vitrine.intake.table import read_table
@@ -44,6 +48,8 @@ class DemoReport:
     products: int
     photos: int
     found: tuple[Found, ...]
+    looked_at: int
+    corrected: int
     training: dict[str, Any]
     scorecard: dict[str, Any]
     classified: dict[str, Any]
@@ -59,6 +65,8 @@ class DemoReport:
             "products": self.products,
             "photos": self.photos,
             "found": [{"kind": f.kind, "planted": f.planted, "found": f.found, "others": f.others} for f in self.found],
+            "looked_at": self.looked_at,
+            "corrected": self.corrected,
             "certificates": self.training["certificates"],
             "scorecard": self.scorecard,
             "classified": self.classified,
@@ -106,17 +114,12 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
     drawn = folder / "drawn"
     planted = draw_catalog(drawn, products=products, seed=seed, labelled=LABELLED, progress=watch("draw"))
     workspace = _workspace(folder, drawn)
-    rows = read_table(drawn / "labels.csv")
-    items = items_of_rows(rows, workspace.settings.columns, workspace.taxonomy)
-    workspace.ingest(
-        items,
-        PhotoSource(str(drawn / "photos")),
-        place=str(drawn / "labels.csv"),
-        on_progress=watch("ingest"),
-    )
+    _bring_in(workspace, drawn, drawn / "labels.csv", watch("ingest"))
     workspace.find_twins(on_progress=watch("twins"))
     checked = check(workspace, on_embed=watch("embed"), on_progress=watch("check"))
     write_page(workspace, checked, workspace.report_path("check"))
+    mended = mend(drawn, planted, checked)
+    _bring_in(workspace, drawn, mended.table, watch("ingest what was mended"))
     training = run_training(workspace, attributes=None, on_embed=watch("embed"), on_train=watch("train"))
     scorecard = run_evaluation(workspace, training["model"], on_progress=watch("evaluate"))
     classified = workspace.classify(on_progress=watch("classify"))
@@ -125,6 +128,8 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
         products=planted.products,
         photos=planted.photos,
         found=tuple(compare(workspace, planted, checked)),
+        looked_at=mended.looked_at,
+        corrected=mended.corrected,
         training=training,
         scorecard=scorecard,
         classified=asdict(classified),
@@ -136,6 +141,13 @@ def run_demo(folder: Path, *, products: int, seed: int, watch: Watch) -> DemoRep
     text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1, default=str)
     (folder / "demo.json").write_text(text, encoding="utf-8")
     return report
+
+
+def _bring_in(workspace: "Workspace", drawn: Path, table: Path, on_progress: Progress) -> None:
+    items = items_of_rows(read_table(table), workspace.settings.columns, workspace.taxonomy)
+    # one place: what was put aside and is mended now is put aside no more
+    place = str(drawn / "labels.csv")
+    workspace.ingest(items, PhotoSource(str(drawn / "photos")), place=place, on_progress=on_progress)
 
 
 def receive_deliveries(workspace: "Workspace", deliveries: Sequence[Delivery]) -> dict[str, dict[str, int]]:
