@@ -12,7 +12,7 @@ from vitrine.deliver.sap import odata
 from vitrine.demo.day import AT_SAP, Hour, run_day
 from vitrine.demo.product import sku_of
 
-PRODUCTS, ARRIVING = 480, 16
+PRODUCTS, ARRIVING = 480, 40
 # the workspace, (product, characteristic) → word at SAP in the evening, and the hours
 Played = tuple[Path, dict[tuple[str, str], str], dict[str, Hour]]
 
