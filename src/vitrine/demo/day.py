@@ -99,7 +99,7 @@ def run_day(
         ("07:00", "the history is learnt and answered", day.history),
         ("08:00", "what may leave is delivered", day.deliver),
         ("09:30", "photos arrive at the studio", day.photos_arrive_in_the_morning),
-        ("11:00", "people answer what the model is unsure of in half of them", day.people_answer),
+        ("11:00", "people answer what the model is unsure of about half of the new products", day.people_answer),
         ("13:00", "the supplier's list comes, and is learnt", day.retrain),
         ("14:00", "the new champion's answers are delivered", day.answer_again),
         ("15:30", "more photos arrive, and the new champion publishes", day.photos_arrive_in_the_afternoon),
@@ -234,9 +234,13 @@ class _Day:
         catalog, taxonomy = self.workspace.catalog, self.workspace.taxonomy
         published = dict.fromkeys(catalog.read(self._audits(attribute)).column("sku").to_pylist())
         said = {row["sku"]: row["value"] for row in catalog.rows(self._audits(attribute))}
-        items = queue.next_items(catalog, taxonomy, "bea", attribute=attribute, count=20)
-        audited = [one for one in items if one.sku in published and one.blind]
+        items: list[queue.Item] = []
+        audited: list[queue.Item] = []
+        while not audited and (more := queue.next_items(catalog, taxonomy, "bea", attribute=attribute, count=20)):
+            items += more
+            audited = [one for one in more if one.sku in published and one.blind]
         if not audited:
+            queue.release(catalog, "bea", [one.token for one in items])
             return False
         values = taxonomy.attribute(attribute).values
         others = {one.sku: next(value for value in values if value != said[one.sku]) for one in audited}
