@@ -48,7 +48,7 @@ def say_epoch(unit: "Unit", training: "Training") -> None:
     epoch = training.history[-1]
     left = (unit.entry.recipe.epochs - epoch.epoch) * epoch.seconds / 60
     output.say(
-        f"{words(unit)}: epoch {epoch.epoch}/{unit.entry.recipe.epochs}, loss {epoch.loss:.3f}, "
+        f"{words(unit)}: {epoch.epoch}/{unit.entry.recipe.epochs}, loss {epoch.loss:.3f}, "
         f"validation {100 * epoch.score:.2f} %, {epoch.seconds:.0f} s, {left:.0f} min left"
     )
 
