@@ -20,7 +20,7 @@ from vitrine.zoo.drawn import draw_garments
 from vitrine.zoo.entries import ENTRIES, Entry, entry
 from vitrine.zoo.queue import run_units
 from vitrine.zoo.results import find, read
-from vitrine.zoo.run import Unit, judge_unit, train_unit, verify_unit
+from vitrine.zoo.run import Unit, judge_unit, train_unit, trained_network, verify_unit
 
 GARMENTS = draw_garments(train=360, test=200, seed=1)
 
@@ -137,6 +137,25 @@ def test_boosted_trees_learn_go_on_and_are_verified(tmp_path: Path) -> None:
     assert result.accuracy > 0.7 and result.parameters > 60 and verify_unit(unit, GARMENTS) == result
     with pytest.raises(Refused, match="another training"):
         train_unit(unit, draw_garments(train=360, test=200, seed=2))
+
+
+def test_several_networks_answer_together_once_all_are_trained(tmp_path: Path) -> None:
+    three = replace(entry("resnet9-three"), arguments={"of": "linear-pixels", "members": 3})
+    unit = Unit(three, 1, tmp_path)
+    assert [member.seed for member in unit.members] == [3, 4, 5]
+    judged, waiting = run_units([unit], GARMENTS, minutes=0, judge_unfinished=True)
+    assert (judged, waiting) == ([], [unit]), "one member of three says nothing about them"
+    judged, waiting = run_units([unit], GARMENTS, minutes=None, judge_unfinished=False)
+    together, alone = (
+        judged[0].result,
+        [judge_unit(one, GARMENTS, train_unit(one, GARMENTS)).result for one in unit.members],
+    )
+    assert waiting == [] and verify_unit(unit, GARMENTS) == together
+    assert (together.parameters, together.multiply_adds) == (3 * 7_850, 3 * 7_840)
+    assert together.cpu_seconds == pytest.approx(sum(one.cpu_seconds for one in alone))
+    scores = [answer(trained_network(one), GARMENTS.test, views=together.views) for one in unit.members]
+    wanted = (np.mean(scores, axis=0).argmax(1) == GARMENTS.test.labels).mean()
+    assert together.accuracy == pytest.approx(wanted, abs=1 / len(GARMENTS.test))  # one tie in float32
 
 
 def test_a_name_that_is_none_is_answered_with_the_nearest() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SEEDS = "course study"
 BOOSTED = "boosted"
+SEVERAL = "several:Several"
 CONVOLUTIONAL, RECURRENT, TRANSFORMER, BASELINE = "convolutional", "recurrent", "transformer", "baseline"
 
 
@@ -62,6 +63,11 @@ class Entry:
     def boosted(self) -> bool:
         """Whether this is a row of trees (`vitrine.zoo.boosted`) instead of a network."""
         return self.build == BOOSTED
+
+    @property
+    def several(self) -> bool:
+        """Whether this is several networks of another entry that answer together (`vitrine.zoo.networks.several`)."""
+        return self.build == SEVERAL
 
     @property
     def views(self) -> int:
@@ -114,6 +120,8 @@ ENTRIES = (
           _FAST, 1_042_800, _HE, {"width": 48, "stem_pool": True}),
     Entry("resnet9", CONVOLUTIONAL, sentence("nine layers with two residual blocks"), "residual:resnet9",
           _LONG, 1_943_712, _HE, {"width": 32}),
+    Entry("resnet9-three", CONVOLUTIONAL, sentence("three resnet9 that answer together"), SEVERAL,
+          _LONG, 3 * 1_943_712, "arXiv 1612.01474", {"of": "resnet9", "members": 3}),
     Entry("wrn-16-4", CONVOLUTIONAL, sentence("wide residual network; hours on a CPU, for a GPU"), "residual:wide_resnet",
           _LONG, 2_752_218, "arXiv 1605.07146", {"depth": 16, "widen": 4}),
     Entry("lstm-attention", RECURRENT, sentence("LSTM over rows and columns, with attention"), "recurrent:RowsAndColumns",

@@ -25,12 +25,13 @@ def run_units(
 
     Each unit is trained for `minutes` and the rest of an epoch (None: to its end), a new one for at least one epoch. With
     `judge_unfinished` test is read for those that did not reach their end, too; it will be read again when they have.
+    Several that answer together are judged when the last of them is trained, not before.
     """
     judged, waiting = [], []
     for unit in units:
         known = find(unit.home, unit.entry.name, unit.seed)
         training = train_unit(unit, garments, go_on=_for(minutes), on_epoch=partial(on_epoch, unit))
-        if training.finished or judge_unfinished:
+        if training.finished or (judge_unfinished and training.best is not None):
             evidence = judge_unit(unit, garments, training)
             if evidence != known:
                 track(unit, evidence)

@@ -2,8 +2,8 @@
 
 import hashlib
 import subprocess
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,13 @@ from vitrine import __version__
 from vitrine.errors import NotFound, Refused
 from vitrine.records import now
 from vitrine.stores.whole import whole
-from vitrine.training.loop import Rule, Training, load_best, train
+from vitrine.training.checkpoint import save
+from vitrine.training.loop import BEST, Epoch, Rule, Training, load_best, train
 from vitrine.zoo import cost
 from vitrine.zoo.boosted import answer_boosted, keep_boosted, train_boosted
 from vitrine.zoo.classify_task import ClassifyTask, answer, optimization
 from vitrine.zoo.data import CLASSES, GarmentSet
-from vitrine.zoo.entries import Entry
+from vitrine.zoo.entries import Entry, entry
 from vitrine.zoo.results import Evidence, Result, class_scores, confusion_matrix, find, keep
 
 
@@ -42,6 +43,14 @@ class Unit:
         """The weights of the best epoch, written when the unit is judged."""
         return self.folder / ("weights.ubj" if self.entry.boosted else "weights.safetensors")
 
+    @property
+    def members(self) -> "list[Unit]":
+        """The units that answer together in this one, no two seeds of it sharing any; none of a network by itself."""
+        if not self.entry.several:
+            return []
+        count = self.entry.arguments["members"]
+        return [Unit(entry(self.entry.arguments["of"]), self.seed * count + k, self.home) for k in range(count)]
+
 
 def train_unit(
     unit: Unit,
@@ -51,6 +60,8 @@ def train_unit(
     on_epoch: Callable[[Training], object] = lambda training: None,
 ) -> Training:
     """Train a unit to its end, or until `go_on()` is false after an epoch; goes on where it was interrupted."""
+    if unit.members:
+        return _train_members(unit, garments, go_on=go_on, on_epoch=on_epoch)
     recipe, device = unit.entry.recipe, device_here()
     identity = _identity(unit, garments)
     if unit.entry.boosted:
@@ -142,6 +153,36 @@ def trained_network(unit: Unit) -> torch.nn.Module:
     network = unit.entry.network()
     network.load_state_dict(load_file(unit.weights))
     return network.to(device_here())
+
+
+def _train_members(
+    unit: Unit, garments: GarmentSet, *, go_on: Callable[[], bool], on_epoch: Callable[[Training], object]
+) -> Training:
+    """Train the members one after the other and put their best weights together, scored on validation as one.
+
+    Each epoch of the history is the members' mean, and the sum of their time.
+    """
+    trainings, network = [], unit.entry.network()
+    for member, part in zip(unit.members, network.members.children(), strict=True):
+        training = train_unit(member, garments, go_on=go_on, on_epoch=on_epoch)
+        if not training.finished:
+            return Training([])
+        load_best(part, member.folder)
+        trainings.append(training)
+    history = [_mean(epochs) for epochs in zip(*(one.history for one in trainings), strict=True)]
+    save(unit.folder / BEST, network.state_dict())
+    scores = answer(network.to(device_here()), garments.validation, views=unit.entry.views)
+    best = replace(history[-1], score=float((scores.argmax(1) == garments.validation.labels).mean()))
+    return Training(history, best, "epochs")
+
+
+def _mean(epochs: Sequence[Epoch]) -> Epoch:
+    """The same epoch of several members: means, and the sum of their time."""
+    count = len(epochs)
+    figures = {name: sum(one.figures[name] for one in epochs) / count for name in epochs[0].figures}
+    loss, score = (sum(values) / count for values in zip(*((one.loss, one.score) for one in epochs), strict=True))
+    seconds, cpu_seconds = sum(one.seconds for one in epochs), sum(one.cpu_seconds for one in epochs)
+    return replace(epochs[0], loss=loss, score=score, seconds=seconds, cpu_seconds=cpu_seconds, figures=figures)
 
 
 def _keep_weights(unit: Unit, epoch: int) -> tuple[int, int]:
