@@ -47,7 +47,7 @@ from vitrine.stores import schema
 from vitrine.training.memory import keep_memory
 from vitrine.workspace import Workspace
 
-START = "weights/mobilenet_v2_1.0_224_dequant_fp16.npz"
+MOBILENET = "weights/mobilenet_v2_1.0_224_dequant_fp16.npz"
 FROZEN = "weights/tf2_mobilenet_v2_1.0_224_ptq.tflite"
 Vectors = NDArray[np.float32]
 
@@ -114,17 +114,16 @@ def gain(rows: pa.Table, against: pa.Table, attribute: str) -> dict[str, float]:
 def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
     """Per split and attribute: the frozen file, the start before and after fine-tuning; alone and with color-shape."""
     workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
-    start = str(arguments.data / START)
-    before = workspace.folder / "start.onnx"
+    before = workspace.folder / f"start-{Path(arguments.start).stem}.onnx"
     if not before.exists():
-        export(open_start(start).backbone, before)
+        export(open_start(arguments.start).backbone, before)
     found = []
     for number in range(arguments.first, arguments.first + arguments.splits):
         dataset = dataset_of(workspace, f"split-{number}")
         if arguments.set == "clothing":
             dataset = own_parts(dataset)
         began = time.perf_counter()
-        prepared, fitted = tuned(workspace, dataset, start, arguments)
+        prepared, fitted = tuned(workspace, dataset, arguments)
         seconds = time.perf_counter() - began
         report = finish(prepared, arguments.recipe, fitted, use=False)
         known = {
@@ -163,8 +162,8 @@ def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"set": arguments.set, "recipe": arguments.recipe.as_dict(), "splits": found}
 
 
-def tuned(workspace: Workspace, dataset: Dataset, start: str, arguments: argparse.Namespace) -> tuple[Prepared, Fitted]:
-    prepared = prepare(workspace, dataset, start, arguments.recipe)
+def tuned(workspace: Workspace, dataset: Dataset, arguments: argparse.Namespace) -> tuple[Prepared, Fitted]:
+    prepared = prepare(workspace, dataset, arguments.start, arguments.recipe)
 
     def say(training: Any) -> None:
         last = training.history[-1]
@@ -242,7 +241,7 @@ def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
     workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
     dataset = dataset_of(workspace, "split-0")
     recipe = arguments.recipe
-    prepared = prepare(workspace, dataset, str(arguments.data / START), recipe)
+    prepared = prepare(workspace, dataset, arguments.start, recipe)
     table = workspace.catalog.rows(schema.product_photos)
     source = {row["photo_id"]: Path(arguments.data) / arguments.set / "photos" / row["source"] for row in table}
     paths = [source[photo_id] for photo_id in prepared.rows.photo_ids]
@@ -285,7 +284,10 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--first", type=int, default=0, help="number of the first split")
     parser.add_argument("--beside", nargs="*", default=["color-shape"], choices=["alone", "color-shape"])
-    parser.add_argument("--against", nargs="*", default=["int8 file", "start"], choices=["int8 file", "start"])
+    parser.add_argument("--against", nargs="*", default=["start"], choices=["int8 file", "start"])
+    parser.add_argument("--start", default="vitrine-s", help="what is fine-tuned, as in --from")
+    parser.add_argument("--rate", type=float, default=Recipe().rate, help="learning rate of the heads")
+    parser.add_argument("--keep-start", type=float, default=Recipe().keep, help="as --keep of the command")
     parser.add_argument("--stage", nargs="*", default=[], help="EPOCHS:BLOCKS …")
     parser.add_argument("--photos", type=int, default=1_024, help="photos of an epoch whose throughput is measured")
     parser.add_argument("--repeats", type=int, default=3)
@@ -295,7 +297,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     stages = {"stages": tuple(map(read_stage, arguments.stage))} if arguments.stage else {}
-    arguments.recipe = Recipe(bf16=arguments.bf16, **stages)
+    arguments.recipe = Recipe(bf16=arguments.bf16, rate=arguments.rate, keep=arguments.keep_start, **stages)
     found = {"accuracy": accuracy, "throughput": throughput}[arguments.what](arguments)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)

@@ -26,9 +26,8 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
-from torch.nn import functional
 
-from finetune import FROZEN, START, Parts, gain, judged
+from finetune import FROZEN, MOBILENET, Parts, gain, judged
 from real_photos import dataset_of, make
 from vitrine.config import EmbedderSettings
 from vitrine.demo.catalog import draw_catalog
@@ -39,7 +38,7 @@ from vitrine.embed.weights import file_sha256
 from vitrine.errors import Refused
 from vitrine.finetune.export import export, prove
 from vitrine.finetune.job import embedder_settings
-from vitrine.finetune.mobilenet_v2 import InvertedResidual, MobileNetV2, read_weights
+from vitrine.finetune.mobilenet_v2 import MobileNetV2, read_weights
 from vitrine.finetune.start import open_start
 from vitrine.workspace import Workspace
 
@@ -50,43 +49,10 @@ MOST_PARAMETERS, MOST_BYTES = 4_000_000, 8_000_000
 Pictures = NDArray[np.uint8]
 
 
-class VitrineS(MobileNetV2):
-    """MobileNetV2 that gives its embedding (n, 1280) and what it sees where each resolution is left.
-
-    Those are the mean and the standard deviation over the area of the maps of 14, 28 and 56 pixels a side, one vector each:
-    (n, 1152), (n, 384) and (n, 288). They know colors, materials and textures that the last layer has learnt to ignore.
-    """
-
-    outputs = ("embedding", "depth-14", "depth-28", "depth-56")
-
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
-        """Normalized pictures (n, 3, side, side) to the four vectors."""
-        return self.read(pictures, 0)
-
-    def read(self, x: torch.Tensor, begin: int) -> tuple[torch.Tensor, ...]:
-        """The vectors that lie above block `begin`, the embedding first, from what `lower` gave for it."""
-        found: list[torch.Tensor] = []
-        for block in self.features[begin:-1]:
-            if isinstance(block, InvertedResidual) and block.depthwise.pad and block.expand is not None:
-                wide = functional.relu6(block.expand(x))
-                # a map of its own: the spread in half precision would be rounding
-                area = wide.float()
-                mean = area.mean((2, 3))
-                spread = (area - mean[:, :, None, None]).square().mean((2, 3)).clamp_min(1e-6).sqrt()
-                found.append(torch.cat([mean, spread], 1))
-                x = block.project(functional.relu6(block.depthwise(wide)))
-            else:
-                x = functional.relu6(block(x)) if block is self.features[0] else block(x)
-        last = functional.relu6(self.features[-1](x)).float().mean((2, 3))
-        # the first of them, at 112 pixels, sees single pixels
-        kept = found if begin else found[1:]
-        return (last, *reversed(kept))
-
-
-def started(data: Path) -> VitrineS:
+def started(data: Path) -> MobileNetV2:
     """The network with the weights it starts from."""
-    network = VitrineS(normalized=False)
-    read_weights(network, data / START)
+    network = MobileNetV2(normalized=False)
+    read_weights(network, data / MOBILENET)
     return network.eval()
 
 
@@ -138,9 +104,9 @@ def six_views(picture: Pictures) -> Iterator[Pictures]:
         yield np.ascontiguousarray(view[:, ::-1])
 
 
-def taught(network: VitrineS, shown: Pictures, path: Path) -> list[torch.Tensor]:
+def taught(network: MobileNetV2, shown: Pictures, path: Path) -> list[torch.Tensor]:
     """What the start sees of each picture, the mean of its six views: the embedding (n, 1280) and depth-14 (n, 1152)."""
-    export(network, path, outputs=network.outputs)
+    export(network, path)
     compiled = core().compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
     sums = [np.zeros((len(shown), compiled.output(one).partial_shape[1].get_length()), np.float32) for one in range(2)]
     lock = Lock()
@@ -159,7 +125,9 @@ def taught(network: VitrineS, shown: Pictures, path: Path) -> list[torch.Tensor]
     return [torch.from_numpy(total) for total in sums]
 
 
-def learn(network: VitrineS, shown: Pictures, wanted: list[torch.Tensor], arguments: argparse.Namespace) -> list[float]:
+def learn(
+    network: MobileNetV2, shown: Pictures, wanted: list[torch.Tensor], arguments: argparse.Namespace
+) -> list[float]:
     """Let the upper blocks learn the mean of six views from one; the held-out loss of each epoch (1 = knows nothing)."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.learn_only(len(network.depths()) - FROZEN_BLOCKS)
@@ -174,7 +142,7 @@ def learn(network: VitrineS, shown: Pictures, wanted: list[torch.Tensor], argume
 
     def loss_of(rows: torch.Tensor) -> torch.Tensor:
         lower = base[rows].float().contiguous(memory_format=torch.channels_last)
-        seen = network.read(lower, FROZEN_BLOCKS)
+        seen = network.see_above(lower, FROZEN_BLOCKS)
         pairs = zip(seen, wanted, scale, strict=True)
         return torch.stack([((one - goal[rows]) / spread).square().mean() for one, goal, spread in pairs]).sum()
 
@@ -215,7 +183,7 @@ def build(arguments: argparse.Namespace) -> dict[str, Any]:
     begun = started(arguments.data).state_dict()
     network.load_state_dict({name: (learnt[name] + begun[name]) / 2 for name in learnt})
     path = arguments.keep / "vitrine-s.onnx"
-    export(network, path, outputs=network.outputs)
+    export(network, path)
     proof = prove(network, path, shown[:: max(1, len(shown) // 100)])
     size = sum(parameter.numel() for parameter in network.parameters())
     if size > MOST_PARAMETERS or path.stat().st_size > MOST_BYTES:
@@ -231,7 +199,7 @@ def both(arguments: argparse.Namespace, built: Mapping[str, Any], name: str) -> 
     workspace = make(name, arguments.data, arguments.keep / name, arguments.data / FROZEN)
     before = workspace.folder / "start.onnx"
     if not before.exists():
-        export(open_start(str(arguments.data / START)).backbone, before)
+        export(open_start(str(arguments.data / MOBILENET)).backbone, before, pooled=True)
     own = workspace.data / "networks" / Path(built["network"]).name
     own.parent.mkdir(exist_ok=True)
     shutil.copyfile(built["network"], own)

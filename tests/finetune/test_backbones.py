@@ -18,8 +18,10 @@ import torch
 import transformers
 
 from small_hub import serve
+from vitrine.embed.describe import describe
 from vitrine.embed.openvino import OpenVino
 from vitrine.embed.preprocess import preprocess
+from vitrine.embed.weights import file_sha256, weights
 from vitrine.errors import InputError
 from vitrine.finetune.export import export, prove
 from vitrine.finetune.mobilenet_v2 import MobileNetV2
@@ -69,6 +71,28 @@ def test_the_known_weights_see_what_the_tflite_file_sees(real_data: Path) -> Non
     assert cosine.min() > 0.97 and cosine.mean() > 0.98
 
 
+def test_the_network_that_comes_with_vitrine_is_a_start_and_computes_what_its_file_does(tmp_path: Path) -> None:
+    start = open_start("vitrine-s")
+    file = weights("vitrine-s", folder=tmp_path)
+    photos = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
+    assert (start.name, start.sha256) == ("vitrine-s", file_sha256(file))
+    assert start.backbone.outputs == describe(file).outputs == ("embedding", "depth-14", "depth-28", "depth-56")
+    assert prove(start.backbone, file, photos).cosine > 0.9999
+
+
+def test_a_network_that_was_exported_here_is_a_start_again_in_half_precision(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    first = MobileNetV2(size=32, normalized=False).eval()
+    export(first, tmp_path / "first.onnx")
+    second = open_start(str(tmp_path / "first.onnx"), size=32).backbone.eval()
+    pictures = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        for one, again in zip(first.see(pictures), second.see(pictures), strict=True):
+            assert torch.nn.functional.cosine_similarity(one, again).min() > 0.999
+    export(first, tmp_path / "pooled.onnx", pooled=True)
+    assert open_start(str(tmp_path / "pooled.onnx"), size=32).backbone.outputs[1:] == ("depth-2", "depth-4", "depth-8")
+
+
 def test_weights_of_another_network_are_refused_with_the_name_that_is_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", **{"features.0.weight": np.zeros((32, 3, 3, 3), np.float32)})
     with pytest.raises(InputError, match=r"no 'features\.0\.bias'"):
@@ -76,6 +100,9 @@ def test_weights_of_another_network_are_refused_with_the_name_that_is_missing(tm
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(InputError, match="cannot be read"):
         open_start(str(tmp_path / "broken.npz"))
+    (tmp_path / "broken.onnx").write_bytes(b"no protobuf at all")
+    with pytest.raises(InputError, match=r"broken\.onnx cannot be read as ONNX"):
+        open_start(str(tmp_path / "broken.onnx"))
 
 
 def save_tiny(kind: str, folder: Path) -> None:

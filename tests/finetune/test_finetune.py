@@ -18,9 +18,12 @@ import torch
 from vitrine import config
 from vitrine.cli.main import app
 from vitrine.embed.embeddings import Embeddings
+from vitrine.embed.weights import file_sha256
 from vitrine.errors import InputError, Refused
-from vitrine.finetune.card import load_card
+from vitrine.finetune.card import Card, load_card, save_card
+from vitrine.finetune.export import export
 from vitrine.finetune.job import Prepared, finish, prepare
+from vitrine.finetune.mobilenet_v2 import MobileNetV2
 from vitrine.finetune.recipe import Recipe, Stage
 from vitrine.finetune.use import use_network
 from vitrine.jobs import run_training
@@ -101,6 +104,28 @@ def test_a_network_is_refused_where_a_product_it_learnt_from_stands_in_test(work
         connection.execute(members.update().values(part="test").where(members.c.family_id == family))
     with pytest.raises(Refused, match="has learnt from"):
         run_training(opened, attributes=None, on_embed=lambda *_: None, on_train=lambda *_: None)
+
+
+def test_a_network_that_goes_on_from_another_remembers_what_that_one_learnt_from(workspace: Workspace) -> None:
+    torch.manual_seed(0)
+    networks = workspace.data / "networks"
+    networks.mkdir()
+    export(MobileNetV2(size=32, normalized=False).eval(), networks / "first.onnx")
+    dataset = workspace.freeze()
+    known = {"sha256": file_sha256(networks / "first.onnx"), "run_id": "ft-first", "start": "scratch", "start_sha256": "0",
+             "dataset_id": dataset.dataset_id, "taxonomy_id": "t", "attributes": {}, "recipe": {}, "epoch": 1, "epochs": 1,
+             "score": 0.5, "figures": {}, "proof": {}, "photos": 1, "judged": 1, "made_at": "2026-01-01"}  # fmt: skip
+    save_card(Card(**known, skus=("discontinued",)), networks)
+    made = prepare(workspace, dataset, str(networks / "first.onnx"), SMALL)
+    report = finish(made, SMALL, made.fit(SMALL), use=False)
+    card = load_card(report["sha256"], networks)
+    assert card is not None and set(card.skus) == {"discontinued", *made.rows.sku}
+    assert report["embedder"]["output"] == "embedding,depth-2,depth-4,depth-8"
+
+    judged = next(sku for sku, part in zip(dataset.skus, dataset.parts, strict=True) if part == "test")
+    save_card(Card(**known, skus=(judged,)), networks)
+    with pytest.raises(Refused, match=f"the first is {judged}"):
+        prepare(workspace, dataset, str(networks / "first.onnx"), SMALL)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ def finetune(
     start: Annotated[
         str,
         typer.Option(
-            "--from", help="MobileNetV2 weights (.npz), a Hugging Face model (folder or owner/name), or 'scratch'."
+            "--from",
+            help="The network that comes with Vitrine, weights of MobileNetV2 (.npz), an .onnx that this command made of "
+            "either, a Hugging Face model (folder or owner/name), or 'scratch'.",
         ),
-    ],
+    ] = "vitrine-s",
     attribute: Annotated[
         list[str] | None, typer.Option("--attribute", help="Learn only from this. Repeatable; by default from all.")
     ] = None,
@@ -65,7 +67,7 @@ def finetune(
 
     Interrupted, the same command continues. With --use the next [dim]vitrine train[/] embeds with it.
 
-    [dim]vitrine finetune --from mobilenet_v2.npz --use[/]
+    [dim]vitrine finetune --use[/]
 
     [dim]vitrine finetune --from facebook/dinov2-small --stage 3:0 --stage 5:4[/]
     """

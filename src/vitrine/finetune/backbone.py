@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 Triple = tuple[float, float, float]
+EMBEDDING = "embedding"
 
 
 class Backbone(torch.nn.Module):
@@ -13,7 +14,7 @@ class Backbone(torch.nn.Module):
 
     Pictures are RGB in 0..255; `mean` and `std` are in the same units and are applied by `normalize`. Where `divisible`,
     the blocks follow one another and `lower` and `upper` cut between them; elsewhere `lower` gives the picture itself until
-    the whole network is asked for.
+    the whole network is asked for. The embedding is what learns; `see` may give more vectors, named by `outputs`.
     """
 
     mean: Triple
@@ -21,6 +22,15 @@ class Backbone(torch.nn.Module):
     size: int
     dim: int
     divisible: bool
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what `see` gives, the embedding first."""
+        return (EMBEDDING,)
+
+    def see(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Normalized pictures to all vectors (n, …) that tell what is on them, the embedding first."""
+        return (self(pictures),)
 
     @abstractmethod
     def depths(self) -> Sequence[torch.nn.Module]:

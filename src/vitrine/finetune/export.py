@@ -3,7 +3,6 @@
 import io
 import logging
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,21 +17,22 @@ from vitrine.finetune.backbone import Backbone
 from vitrine.finetune.half import to_half
 from vitrine.stores.whole import whole
 
-OUTPUT = "embedding"
 _OPSET = 18
 _LEAST_COSINE = 0.999  # weights in half precision cost one or two in the fourth digit
 _TINY = 1e-12
 
 
 class _Embedder(torch.nn.Module):
-    """Bytes (n, side, side, 3) to embeddings (n, dim): the preprocessing is part of the network's file."""
+    """Bytes (n, side, side, 3) to the first `outputs` vectors: the preprocessing is part of the network's file."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, outputs: int) -> None:
         super().__init__()
         self.backbone = backbone
+        self.outputs = outputs
 
     def forward(self, photo: torch.Tensor) -> Any:
-        return self.backbone(self.backbone.normalize(photo.float().permute(0, 3, 1, 2)))
+        seen = self.backbone.see(self.backbone.normalize(photo.float().permute(0, 3, 1, 2)))
+        return seen[: self.outputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,15 @@ class Proof:
     difference: float
 
 
-def export(backbone: Backbone, path: Path, *, outputs: Sequence[str] = (OUTPUT,)) -> None:
-    """Write the backbone to `path` as ONNX with float16 weights: input `photo`, outputs as named, one for each it gives."""
+def export(backbone: Backbone, path: Path, *, pooled: bool = False) -> None:
+    """Write the backbone to `path` as ONNX with float16 weights: input `photo`, its outputs; `pooled`: its embedding alone."""
     try:
         import onnx
         import onnxscript  # noqa: F401 - torch needs it
     except ModuleNotFoundError as error:
         raise MissingPart(f"exporting needs {error.name}", hint="pip install 'vitrine[train]'") from error
-    network = _Embedder(backbone).eval()
+    outputs = backbone.outputs[:1] if pooled else backbone.outputs
+    network = _Embedder(backbone, len(outputs)).eval()
     example = torch.zeros(1, backbone.size, backbone.size, 3, dtype=torch.uint8)
     written = io.BytesIO()
     # what it says of absent torchvision and of its own deprecations helps nobody who waits for a network
@@ -80,10 +81,10 @@ def _anonymous(model: Any) -> Any:
 def prove(backbone: Backbone, path: Path, pixels: NDArray[np.uint8]) -> Proof:
     """Compare the file with the backbone on photos (n, side, side, 3); Refused where they differ by more than rounding."""
     backbone.eval()
-    with torch.no_grad():
-        given = _Embedder(backbone)(torch.from_numpy(np.ascontiguousarray(pixels)))
-    wanted = np.concatenate([one.numpy() for one in (given if isinstance(given, tuple) else (given,))], axis=1)
     compiled = core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    with torch.no_grad():
+        given = _Embedder(backbone, len(compiled.outputs))(torch.from_numpy(np.ascontiguousarray(pixels)))
+    wanted = np.concatenate([one.numpy() for one in given], axis=1)
     answers = [compiled([photo[None]]) for photo in pixels]
     made = np.concatenate([np.concatenate([one[output] for output in compiled.outputs], axis=1) for one in answers])
     lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(made, axis=1)

@@ -12,9 +12,10 @@ import numpy as np
 from vitrine.embed.build import propose_network
 from vitrine.embed.describe import describe
 from vitrine.embed.weights import file_sha256
-from vitrine.finetune.card import Card, save_card
+from vitrine.finetune.backbone import EMBEDDING
+from vitrine.finetune.card import Card, check_unseen, load_card, save_card
 from vitrine.finetune.examples import Examples, examples
-from vitrine.finetune.export import OUTPUT, export, prove
+from vitrine.finetune.export import export, prove
 from vitrine.finetune.fit import Fitted, fit
 from vitrine.finetune.pixels import Pixels, keep_pixels
 from vitrine.finetune.recipe import Recipe
@@ -93,8 +94,12 @@ def prepare(
     attributes: Sequence[str] | None = None,
     on_photos: Progress = lambda done, total: None,
 ) -> Prepared:
-    """Open the start and decode the photos of the train part; nothing else of the data set is looked at."""
+    """Open the start and decode the photos of the train part; nothing else of the data set is looked at.
+
+    Refused where the start was made here and has learnt from products of the other parts.
+    """
     opened = open_start(start, size=recipe.size, seed=recipe.seed)
+    check_unseen(dataset, opened.sha256, workspace.data / "networks")
     side = opened.backbone.size
     min_rows = workspace.settings.learn.min_rows
     rows, left_out = examples(dataset, workspace.taxonomy, min_rows=min_rows, attributes=attributes)
@@ -151,12 +156,13 @@ def finish(prepared: Prepared, recipe: Recipe, fitted: Fitted, *, use: bool) -> 
 def embedder_settings(path: Path, folder: Path) -> dict[str, Any]:
     """The [embedder] settings of a network made here: its embedding, and what `describe` proposes beside a pooled vector."""
     outputs = describe(path).outputs
-    read = outputs if OUTPUT in outputs else (OUTPUT,)
+    read = outputs if EMBEDDING in outputs else (EMBEDDING,)
     proposed = propose_network(path)
     return {**proposed, "model": str(path.relative_to(folder)), "output": ",".join(read)}
 
 
 def _card(prepared: Prepared, recipe: Recipe, fitted: Fitted, sha256: str, proof: dict[str, float]) -> Card:
+    begun = load_card(prepared.start_sha256, prepared.workspace.data / "networks")
     best = fitted.training.best
     assert best is not None  # a training has at least one epoch
     return Card(
@@ -175,7 +181,7 @@ def _card(prepared: Prepared, recipe: Recipe, fitted: Fitted, sha256: str, proof
         proof=proof,
         photos=len(prepared.rows.photo_ids),
         judged=fitted.judged,
-        skus=tuple(sorted(set(prepared.rows.sku))),
+        skus=tuple(sorted({*prepared.rows.sku, *(begun.skus if begun else ())})),
         made_at=now().isoformat(),
     )
 

@@ -5,19 +5,23 @@ Sandler et al. 2018, arXiv 1801.04381.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
 from vitrine.errors import InputError
-from vitrine.finetune.backbone import Backbone
+from vitrine.finetune.backbone import EMBEDDING, Backbone
+from vitrine.finetune.half import HALF
 
 # expansion, columns, repeats, stride of the first
 _PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 _FIRST, _LAST = 32, 1280
+_LEFT = {4: 4, 7: 8, 14: 16}  # the blocks that leave a resolution, and how many pixels one of its own is wide
 
 
 class Convolution(nn.Module):
@@ -48,15 +52,25 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, into, side, side) to (n, out, side / stride, side / stride)."""
-        wide = x if self.expand is None else functional.relu6(self.expand(x))
-        made = self.project(functional.relu6(self.depthwise(wide)))
+        made = self.narrow(self.widen(x))
         return x + made if self.shortcut else made
+
+    def widen(self, x: torch.Tensor) -> torch.Tensor:
+        """The map with all its columns (n, wide, side, side), at the resolution it came in."""
+        return x if self.expand is None else functional.relu6(self.expand(x))
+
+    def narrow(self, wide: torch.Tensor) -> torch.Tensor:
+        """What is passed on of a wide map, at the resolution it goes out."""
+        return self.project(functional.relu6(self.depthwise(wide)))
 
 
 class MobileNetV2(Backbone):
     """19 blocks: the first convolution, 17 inverted residuals, the last convolution with pooling; 2.2 million parameters.
 
-    From scratch it learns with batch normalization; the weights of `read_weights` have theirs folded in.
+    From scratch it learns with batch normalization; the weights of `read_weights` have theirs folded in. Beside its embedding
+    (n, 1280) it gives what it sees where each resolution is left: mean and standard deviation over the area of the maps of
+    14, 28 and 56 pixels a side (of 224), one vector each: (n, 1152), (n, 384) and (n, 288). They know colors, materials and
+    textures that the last layer has learnt to ignore.
     """
 
     mean = (127.5, 127.5, 127.5)
@@ -78,6 +92,28 @@ class MobileNetV2(Backbone):
                 into = out
         blocks.append(Convolution(into, _LAST, 1, normalized=normalized))
         self.features = nn.ModuleList(blocks)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The embedding and the three vectors by the side of their maps."""
+        return (EMBEDDING, *(f"depth-{self.size // step}" for step in sorted(_LEFT.values(), reverse=True)))
+
+    def see(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The four vectors, the embedding first, the finest map last."""
+        return self.see_above(pictures, 0)
+
+    def see_above(self, values: torch.Tensor, blocks: int) -> tuple[torch.Tensor, ...]:
+        """Those of the four vectors that lie above the first `blocks` blocks, from what `lower` gave for these."""
+        found: list[torch.Tensor] = []
+        for number in range(blocks, len(self.features)):
+            block = self.features[number]
+            if number in _LEFT and isinstance(block, InvertedResidual):
+                wide = block.widen(values)
+                found.append(_over_area(wide))
+                values = block.narrow(wide)
+            else:
+                values = self._run(values, number, number + 1)
+        return (values, *reversed(found))
 
     def depths(self) -> Sequence[nn.Module]:
         """The blocks from the picture up."""
@@ -102,17 +138,21 @@ class MobileNetV2(Backbone):
         return x
 
 
-def read_weights(network: MobileNetV2, path: Path) -> None:
-    """Give a network without batch normalization the weights of an .npz file with names `features.N.…`.
+def _over_area(columns: torch.Tensor) -> torch.Tensor:
+    """(n, columns, side, side) to (n, 2 × columns): the mean and the standard deviation of each column."""
+    area = columns.float()  # in half precision the spread would be rounding
+    mean = area.mean((2, 3))
+    spread = (area - mean[:, :, None, None]).square().mean((2, 3)).clamp_min(1e-6).sqrt()
+    return torch.cat([mean, spread], 1)
 
-    `features.N.{expand,depthwise,project}.{weight,bias}`, of 0 and 18 without the middle part; others (a classifier) are
-    left aside. InputError where a name is missing or a shape is another.
+
+def read_weights(network: MobileNetV2, path: Path) -> None:
+    """Give a network without batch normalization the weights of a file: an .npz, or an .onnx that `export` wrote.
+
+    The .npz has `features.N.{expand,depthwise,project}.{weight,bias}`, of 0 and 18 without the middle part; what else it has
+    (a classifier) is left aside. InputError where a name is missing or a shape is another.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            given = {name: file[name] for name in file.files if name.startswith("features.")}
-    except (OSError, ValueError, BadZipFile, EOFError) as error:
-        raise InputError(f"{path} cannot be read as an .npz file of weights: {error}") from error
+    given = _npz(path) if path.suffix == ".npz" else _onnx(path)
     state = {}
     for name, value in network.state_dict().items():
         own = name.replace(".convolution.", ".")
@@ -124,3 +164,26 @@ def read_weights(network: MobileNetV2, path: Path) -> None:
             raise InputError(f"{path}: '{own}' has shape {given[own].shape}, not {tuple(value.shape)}")
         state[name] = torch.from_numpy(given[own].astype(np.float32))
     network.load_state_dict(state)
+
+
+def _npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, BadZipFile, EOFError) as error:
+        raise InputError(f"{path} cannot be read as an .npz file of weights: {error}") from error
+
+
+def _onnx(path: Path) -> dict[str, NDArray[Any]]:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        model = onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise InputError(f"{path} cannot be read as ONNX: {error}") from error
+    found = {}
+    for one in model.graph.initializer:
+        name = one.name.removeprefix("backbone.").removesuffix(HALF).replace(".convolution.", ".")
+        found[name] = onnx.numpy_helper.to_array(one)
+    return found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from vitrine.embed.weights import file_sha256
+from vitrine.embed.weights import OWN, file_sha256, weights
 from vitrine.errors import InputError
 from vitrine.finetune.backbone import Backbone
 from vitrine.finetune.hugging_face import open_hugging_face
@@ -25,22 +25,22 @@ class Start:
 
 
 def open_start(start: str, *, size: int | None = None, seed: int = 0) -> Start:
-    """Open an .npz file of MobileNetV2, the folder or hub id of a vision model, or `scratch`.
+    """Open `vitrine-s`, a file of MobileNetV2 (.npz, or an .onnx that was exported here), a vision model, or `scratch`.
 
-    `size` is the side of the pictures it will take, by default its own. Raises InputError for what is no network,
-    MissingPart where a file, a library or the hub is missing.
+    Vision models are named by their folder or hub id. `size` is the side of the pictures the network will take, by default
+    its own. Raises InputError for what is no network, MissingPart where a file, a library or the hub is missing.
     """
     if start == SCRATCH:
         torch.manual_seed(seed)
         made = MobileNetV2(size=size or 224)
         return Start(SCRATCH, weights_sha256(made), made)
-    if start.endswith(".npz"):
-        path = Path(start).expanduser()
+    if start in OWN or start.endswith((".npz", ".onnx")):
+        path = weights(start, folder=Path()) if start in OWN else Path(start).expanduser()
         if not path.is_file():
-            raise InputError(f"the weights {path} do not exist", hint="--from takes an .npz file, a model or scratch")
+            raise InputError(f"the weights {path} do not exist", hint="--from takes a file, a model, or scratch")
         known = MobileNetV2(size=size or 224, normalized=False)
         read_weights(known, path)
-        return Start(path.name, file_sha256(path), known)
+        return Start(start if start in OWN else path.name, file_sha256(path), known)
     network = open_hugging_face(start, size=size)
     return Start(Path(start).name if Path(start).is_dir() else start, weights_sha256(network), network)
 
