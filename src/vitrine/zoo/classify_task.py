@@ -17,7 +17,8 @@ from vitrine.zoo.data import Part
 from vitrine.zoo.entries import Recipe
 
 _AT_ONCE = 1_000  # pictures answered at a time
-_RISE = 0.15  # share of a one-cycle training in which the rate rises
+_RISE = 0.2  # share of a one-cycle training in which the rate rises
+_WARM = 0.15  # the same of a warm cosine
 
 _OPTIMIZERS: dict[str, Callable[[list[torch.Tensor], float, float], torch.optim.Optimizer]] = {
     "sgd": lambda weights, rate, decay: torch.optim.SGD(
@@ -32,13 +33,16 @@ _OPTIMIZERS: dict[str, Callable[[list[torch.Tensor], float, float], torch.optim.
 
 # the learning rate as a share of the recipe's, by how much of the training is done
 _SCHEDULES: dict[str, Callable[[float], float]] = {
-    # Smith and Topin, "Super-Convergence", 2017 (arXiv 1708.07120), falling as a cosine does
-    "one-cycle": lambda done: (
-        done / _RISE if done < _RISE else (1 + math.cos(math.pi * (done - _RISE) / (1 - _RISE))) / 2
-    ),
+    # Smith and Topin, "Super-Convergence", 2017 (arXiv 1708.07120)
+    "one-cycle": lambda done: min(done / _RISE, (1 - done) / (1 - _RISE)),
     # Loshchilov and Hutter, "SGDR", 2016 (arXiv 1608.03983), without restarts
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+    "cosine": lambda done: _cosine(done),
+    "warm-cosine": lambda done: done / _WARM if done < _WARM else _cosine((done - _WARM) / (1 - _WARM)),
 }
+
+
+def _cosine(done: float) -> float:
+    return (1 + math.cos(math.pi * done)) / 2
 
 
 class ClassifyTask:

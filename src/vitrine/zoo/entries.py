@@ -25,7 +25,8 @@ CONVOLUTIONAL, RECURRENT, TRANSFORMER, BASELINE = "convolutional", "recurrent", 
 class Recipe:
     """How a network is trained.
 
-    `schedule`: `constant`; `one-cycle` rises to `rate` in the first sixth and then falls to nothing; `cosine` falls at once.
+    `schedule`: `constant`; `one-cycle` rises to `rate` in the first fifth and falls to nothing in a straight line; `cosine`
+    falls as one, at once; `warm-cosine` after it rose in the first sixth.
     `shift` in pixels, `erase` the share of pictures with an erased rectangle. `smoothing` of labels. `mirror`: answer
     with the mean over the picture and its mirror image; where there is a `shift`, of test pictures both are moved by a
     pixel too. `bf16` where the processor has it.
@@ -84,10 +85,10 @@ class Entry:
 
 
 _FAST = Recipe(
-    8, 128, "sgd", 0.1, "one-cycle", weight_decay=5e-4, smoothing=0.1, flip=True, shift=1, mirror=True, bf16=True
+    8, 128, "sgd", 0.1, "warm-cosine", weight_decay=5e-4, smoothing=0.1, flip=True, shift=1, mirror=True, bf16=True
 )
 _LONG = Recipe(
-    30, 128, "sgd", 0.1, "one-cycle", weight_decay=5e-4, smoothing=0.1, flip=True, shift=2, erase=0.5, mirror=True, bf16=True
+    30, 128, "sgd", 0.1, "warm-cosine", weight_decay=5e-4, smoothing=0.1, flip=True, shift=2, erase=0.5, mirror=True, bf16=True
 )  # fmt: skip
 _READ = Recipe(
     30, 128, "adamw", 3e-3, "one-cycle", weight_decay=0.02, smoothing=0.1, clip_norm=1.0, flip=True, shift=1, mirror=True,
