@@ -85,7 +85,7 @@ class Entry:
 
 
 _FAST = Recipe(
-    8, 128, "sgd", 0.1, "warm-cosine", weight_decay=5e-4, smoothing=0.1, flip=True, shift=1, mirror=True, bf16=True
+    12, 128, "sgd", 0.1, "warm-cosine", weight_decay=5e-4, smoothing=0.1, flip=True, shift=1, mirror=True, bf16=True
 )
 _LONG = Recipe(
     30, 128, "sgd", 0.1, "warm-cosine", weight_decay=5e-4, smoothing=0.1, flip=True, shift=2, erase=0.5, mirror=True, bf16=True
