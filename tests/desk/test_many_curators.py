@@ -3,9 +3,12 @@
 import json
 import multiprocessing
 import random
+import threading
 import time
 import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from small_desk import TAXONOMY, add_products
 from vitrine.desk import grid, queue
 from vitrine.desk.decisions import Answer, decide
 from vitrine.desk.fill import fill
+from vitrine.errors import Conflict
+from vitrine.records import now
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
 
@@ -80,6 +85,36 @@ def test_curators_at_once_answer_every_question_once(catalog_url: str, tmp_path:
     answered = Counter((one["sku"], one["attribute"], one["author"]) for one in entered)
     assert max(answered.values()) == 1, "somebody reviewed an answer of their own"
     assert catalog.count(schema.leases) == 0
+    catalog.close()
+
+
+def test_a_late_answer_and_the_one_who_gets_the_question_next_do_not_wait_for_each_other(catalog_url: str) -> None:
+    filled(catalog_url, ["p00"])
+    catalog = Catalog(catalog_url)
+    item = queue.next_items(catalog, TAXONOMY, "ana", attribute="color")[0]
+    with catalog.transaction() as connection:
+        connection.execute(sa.update(schema.leases).values(expires_at=now() - timedelta(seconds=1)))
+    answering = threading.Event()
+
+    def wait_once_the_question_is_taken(connection: sa.Connection, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM leases") and not answering.is_set():
+            answering.set()
+            time.sleep(0.5)  # ana's answer gets as far as it can meanwhile
+
+    answer = Answer("p00", "color", value="red", token=item.token)
+    sa.event.listen(sa.Engine, "before_cursor_execute", wait_once_the_question_is_taken)
+    try:
+        with ThreadPoolExecutor(1) as others:
+            lent = others.submit(queue.next_items, catalog, TAXONOMY, "budi", attribute="color")
+            assert answering.wait(timeout=30)
+            try:
+                entered = decide(catalog, TAXONOMY, [answer], author="ana", batch_id="ana-was-late")
+            except Conflict:
+                entered = []
+            assert [one.sku for one in lent.result(timeout=30)] == ["p00"]
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", wait_once_the_question_is_taken)
+    assert catalog.count(schema.decisions) == len(entered)
     catalog.close()
 
 

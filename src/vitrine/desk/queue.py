@@ -114,9 +114,11 @@ def remaining(catalog: Catalog, taxonomy: Taxonomy, *, since: datetime) -> list[
 
 
 def follow(connection: sa.Connection, alive_after: Mapping[Pair, Sequence[Decision]]) -> None:
-    """Bring the queue in line with the live entries of what was just decided, and take the leases back."""
+    """Bring the queue in line with the live entries of what was just decided, and take the leases back.
+
+    Questions before leases, as who lends them: in PostgreSQL two that lock in different orders wait for each other.
+    """
     queue, leases = schema.queue, schema.leases
-    connection.execute(_of_pair(sa.delete(leases), leases), [_key(pair) for pair in alive_after])
     known = {(row.sku, row.attribute): row.reason for row in rows_of(connection, queue, alive_after)}
     changes, new = [], []
     for pair, alive in alive_after.items():
@@ -132,6 +134,7 @@ def follow(connection: sa.Connection, alive_after: Mapping[Pair, Sequence[Decisi
         connection.execute(_of_pair(update, queue), changes)
     if new:
         connection.execute(sa.insert(queue), [asdict(one) for one in new])
+    connection.execute(_of_pair(sa.delete(leases), leases), [_key(pair) for pair in alive_after])
 
 
 def asked_by_people(alive: Sequence[Decision]) -> Queued | None:
