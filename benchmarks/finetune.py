@@ -286,7 +286,6 @@ def main() -> None:
     parser.add_argument("--beside", nargs="*", default=["color-shape"], choices=["alone", "color-shape"])
     parser.add_argument("--against", nargs="*", default=["start"], choices=["int8 file", "start"])
     parser.add_argument("--start", default="vitrine-s", help="what is fine-tuned, as in --from")
-    parser.add_argument("--rate", type=float, default=Recipe().rate, help="learning rate of the heads")
     parser.add_argument("--keep-start", type=float, default=Recipe().keep, help="as --keep of the command")
     parser.add_argument("--stage", nargs="*", default=[], help="EPOCHS:BLOCKS …")
     parser.add_argument("--photos", type=int, default=1_024, help="photos of an epoch whose throughput is measured")
@@ -297,7 +296,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     stages = {"stages": tuple(map(read_stage, arguments.stage))} if arguments.stage else {}
-    arguments.recipe = Recipe(bf16=arguments.bf16, rate=arguments.rate, keep=arguments.keep_start, **stages)
+    arguments.recipe = Recipe(bf16=arguments.bf16, keep=arguments.keep_start, **stages)
     found = {"accuracy": accuracy, "throughput": throughput}[arguments.what](arguments)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)

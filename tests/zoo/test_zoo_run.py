@@ -12,12 +12,13 @@ pytest.importorskip("torch", reason="the extra 'train' is not installed: make te
 import torch
 
 from command import vitrine
-from vitrine.errors import NotFound, Refused
+from vitrine.errors import InputError, NotFound, Refused
 from vitrine.zoo.classify_task import answer
 from vitrine.zoo.cost import multiply_adds, parameters
 from vitrine.zoo.data import Part
 from vitrine.zoo.drawn import draw_garments
 from vitrine.zoo.entries import ENTRIES, Entry, entry
+from vitrine.zoo.group import draw_map, group, pixels, seen_by_network
 from vitrine.zoo.queue import run_units
 from vitrine.zoo.results import find, read
 from vitrine.zoo.run import Unit, judge_unit, train_unit, trained_network, verify_unit
@@ -156,6 +157,8 @@ def test_several_networks_answer_together_once_all_are_trained(tmp_path: Path) -
     scores = [answer(trained_network(one), GARMENTS.test, views=together.views) for one in unit.members]
     wanted = (np.mean(scores, axis=0).argmax(1) == GARMENTS.test.labels).mean()
     assert together.accuracy == pytest.approx(wanted, abs=1 / len(GARMENTS.test))  # one tie in float32
+    with pytest.raises(InputError, match="several networks"):
+        seen_by_network(unit, GARMENTS.test)
 
 
 def test_a_name_that_is_none_is_answered_with_the_nearest() -> None:
@@ -178,8 +181,6 @@ def test_the_commands_run_show_and_verify(tmp_path: Path) -> None:
 
 
 def test_what_a_trained_network_sees_groups_better_than_pixels(tmp_path: Path) -> None:
-    from vitrine.zoo.group import draw_map, group, pixels, seen_by_network
-
     unit = Unit(short("resnet-fast", 6), 0, tmp_path)
     judge_unit(unit, GARMENTS, train_unit(unit, GARMENTS))
     part = GARMENTS.test

@@ -60,6 +60,11 @@ def seen_by_network(unit: Unit, part: Part) -> Vectors:
     """What enters the last dense layer of a judged run's network, (n, its width); NotFound without its weights."""
     if unit.entry.boosted:
         raise InputError(f"{unit.entry.name} is no network: it has no inner view of a picture")
+    if unit.members:
+        of = unit.members[0].entry.name
+        raise InputError(
+            f"{unit.entry.name} is several networks, each with a view of its own", hint=f"vitrine zoo group {of}"
+        )
     if not unit.weights.exists():
         raise NotFound(f"{unit.weights} does not exist", hint=f"vitrine zoo run {unit.entry.name}")
     network = trained_network(unit).eval()
