@@ -48,6 +48,17 @@ def test_the_course_networks_have_the_published_totals() -> None:
     assert totals == {"cnn": 306_906, "rnn": 135_498, "bilstm": 1_340_042}
 
 
+def test_the_course_cnn_drops_the_described_share_and_nothing_when_it_answers() -> None:
+    torch.manual_seed(0)
+    dropouts = [one for one in entry("cnn-course").network().modules() if hasattr(one, "share")]
+    pictures = torch.ones(50, 32, 14, 14).to(memory_format=torch.channels_last)
+    for dropout, share in zip(dropouts, (0.2, 0.3, 0.4), strict=True):
+        left = dropout.train()(pictures)
+        assert float((left == 0).float().mean()) == pytest.approx(share, abs=0.005)
+        assert float(left.mean()) == pytest.approx(1.0, abs=0.01)
+        assert torch.equal(dropout.eval()(pictures), pictures)
+
+
 def test_the_cost_of_a_recurrent_layer_counts_every_row() -> None:
     # 28 rows through layers of 28→256, 256→128, 128→64 with their own state, and 64→10 at the end
     wanted = 28 * (256 * (28 + 256) + 128 * (256 + 128) + 64 * (128 + 64)) + 640

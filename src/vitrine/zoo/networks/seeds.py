@@ -24,10 +24,26 @@ def cnn(activation: str = "tanh", *, blocks: int = 3) -> nn.Module:
         for _ in range(2):
             layers += [nn.Conv2d(channels, filters, 3, padding=1), act(), nn.BatchNorm2d(filters, **_KERAS_BATCH_NORM)]
             channels = filters
-        layers += [nn.MaxPool2d(2), nn.Dropout(0.2 + 0.1 * block)]
+        layers += [nn.MaxPool2d(2), _Dropout(0.2 + 0.1 * block)]
         side //= 2
     layers += [nn.Flatten(), nn.Linear(channels * side * side, 16), act(), nn.BatchNorm1d(16, **_KERAS_BATCH_NORM)]
     return _glorot(nn.Sequential(*layers, nn.Linear(16, CLASSES)))
+
+
+class _Dropout(nn.Module):
+    """Dropout by 16 random bits an element: torch's draws one number an element, on one core, for an eighth of an epoch."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        drawn = words.view(torch.int16)[: x.numel()].as_strided(x.shape, x.stride())
+        kept = (drawn >= round(self.share * 2**16) - 2**15).to(x.dtype)
+        return x * kept.mul_(1 / (1 - self.share))
 
 
 class RowByRow(nn.Module):
