@@ -1,8 +1,10 @@
 """The catalog keeps its word: migrations build the schema, writes are whole, what is kept is what was given."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from small_store import new_database
-from vitrine.errors import StorageError
+from vitrine.errors import Conflict, StorageError
 from vitrine.records import Product
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -91,4 +93,28 @@ def test_a_database_that_ended_all_connections_is_asked_on_new_ones(postgresql: 
     with sa.create_engine(postgresql.format(name="postgres")).connect() as connection:
         assert connection.execute(ended).all()
     assert catalog.count(schema.products) == 0
+    catalog.close()
+
+
+def test_of_two_that_wait_for_each_other_one_goes_on_and_the_other_may_try_again(postgresql: str) -> None:
+    catalog, table = Catalog(new_database(postgresql)), schema.products
+    catalog.add(table, [product("a"), product("b")])
+    both_hold_one = Barrier(2, timeout=30)
+
+    def rename(skus: tuple[str, str]) -> str:
+        try:
+            with catalog.transaction() as connection:
+                connection.execute(sa.update(table).where(table.c.sku == skus[0]).values(name=skus[0]))
+                both_hold_one.wait()
+                connection.execute(sa.update(table).where(table.c.sku == skus[1]).values(name=skus[0]))
+        except Conflict as error:
+            assert error.hint
+            return "refused"
+        return skus[0]
+
+    with ThreadPoolExecutor(2) as threads:
+        ends = list(threads.map(rename, [("a", "b"), ("b", "a")]))
+    assert ends.count("refused") == 1
+    (winner,) = set(ends) - {"refused"}
+    assert {row["name"] for row in catalog.rows(table)} == {winner}
     catalog.close()

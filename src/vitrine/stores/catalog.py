@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from vitrine.errors import MissingPart, Refused, StorageError
+from vitrine.errors import Conflict, MissingPart, Refused, StorageError, sentence
 from vitrine.records import now
 
 Row = Mapping[str, Any]
@@ -199,6 +199,11 @@ class Catalog:
             yield
         except OperationalError as error:
             cause = str(error.orig)
+            if "deadlock detected" in cause:  # PostgreSQL lets the other one go on
+                raise Conflict(
+                    sentence("somebody else wrote to the same rows at the same moment"),
+                    hint=sentence("nothing was written; do it again"),
+                ) from error
             if "full" in cause or "disk I/O" in cause:
                 raise StorageError(
                     f"the catalog {self._shown} could not be written: {cause}",
