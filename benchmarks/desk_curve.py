@@ -27,6 +27,7 @@ from scipy import stats
 from real_photos import dataset_of, make
 from vitrine.desk.fill import frequency, rank
 from vitrine.desk.surroundings import Surroundings, find_surroundings
+from vitrine.embed.weights import DEFAULT
 from vitrine.learn.calibrate import fit_calibrator
 from vitrine.learn.dataset import Dataset
 from vitrine.learn.folds import folds
@@ -209,10 +210,10 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", type=int, default=[200, 400, 800, 1_200, 1_600, 2_400, 3_200])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "vitrine-real-photos")
-    parser.add_argument("--weights", default="weights/tf2_mobilenet_v2_1.0_224_ptq.tflite")
+    parser.add_argument("--weights", default=DEFAULT, help="a name that comes with Vitrine, or a file")
     options = parser.parse_args()
     name = "fashion-products"
-    workspace = make(name, options.data, options.keep / name, options.data / options.weights)
+    workspace = make(name, options.data, options.keep / name, options.weights)
     results = [measure(workspace, attribute, options.sizes, options.repeats) for attribute in options.attributes]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from real_photos import dataset_of, make
+from vitrine.embed.weights import DEFAULT
 from vitrine.learn.head import fit_classifier
 from vitrine.learn.learnt import Basis
 from vitrine.learn.projection import fit_projection
@@ -182,10 +183,10 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "vitrine-real-photos")
-    parser.add_argument("--weights", default="weights/tf2_mobilenet_v2_1.0_224_ptq.tflite")
+    parser.add_argument("--weights", default=DEFAULT, help="a name that comes with Vitrine, or a file")
     options = parser.parse_args()
     name = "fashion-products"
-    workspace = make(name, options.data, options.keep / name, options.data / options.weights)
+    workspace = make(name, options.data, options.keep / name, options.weights)
     reports = [one_split(workspace, number) for number in range(options.splits)]
     if reports:
         show(reports)
