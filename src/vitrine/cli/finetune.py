@@ -26,7 +26,7 @@ def finetune(
         typer.Option(
             "--stage",
             help="EPOCHS:BLOCKS, in which only the last blocks learn; 0 = the heads alone, all = everything. Repeatable; "
-            "by default 2:0, 10:6, 6:all.",
+            "by default 1:0, 5:6.",
         ),
     ] = None,
     size: Annotated[

@@ -48,7 +48,7 @@ class Recipe:
     lost.
     """
 
-    stages: tuple[Stage, ...] = (Stage(2, 0), Stage(10, 6), Stage(6, None))
+    stages: tuple[Stage, ...] = (Stage(1, 0), Stage(5, 6))
     size: int | None = None
     batch: int = 64
     accumulate: int = 1
