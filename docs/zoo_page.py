@@ -96,9 +96,18 @@ def _entries() -> list[str]:
 
 
 def _studies() -> list[str]:
-    lines = ["", "## Studies", "", "Judged on what was not learnt from; test is never read."]
-    for name, question in [*((one.name, one.question) for one in STUDIES), (BRANDS, BRANDS_QUESTION)]:
-        lines += ["", f"### {question}", ""]
+    lines = [
+        "",
+        "## Studies",
+        "",
+        "Learnt from 10,000 pictures where nothing else is said, and judged on what was not learnt from; test is never read.",
+    ]
+    asked = [(one.name, one.question, f"The course study: {one.claim}.") for one in STUDIES]
+    for name, question, claim in [
+        *asked,
+        (BRANDS, BRANDS_QUESTION, "A brand check in use chose them without measuring."),
+    ]:
+        lines += ["", f"### {question}", "", claim, ""]
         outcomes = read_outcomes(name)
         if not outcomes:
             lines.append(f"Not run yet: `vitrine zoo study {name}`.")
