@@ -106,7 +106,7 @@ STUDIES = (
     ),
     Study(
         "depth-rnn", "Do more layers hurt the SimpleRNN?", "they hurt",
-        tuple(_vary("depth-rnn", "rnn-course", f"{len(one)} layers", arguments=_sizes(*one), epochs=10)
+        tuple(_vary("depth-rnn", "rnn-course", f"{len(one)} layer{'s' * (len(one) > 1)}", arguments=_sizes(*one), epochs=10)
               for one in ((256, 128, 64), (64,), (128, 64), (256, 256, 128, 64), (256, 256, 256, 128, 64))),
     ),
     Study(
