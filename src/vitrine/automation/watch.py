@@ -258,9 +258,9 @@ def _patiently(watch: Watch, stop: Event, tell: Tell, passing: retry_base, tries
     def told(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, VitrineError):
-            tell(f"{error.message}; again in {state.upcoming_sleep:.0f} s")
             with suppress(VitrineError):  # it may be the catalog itself that is lost
                 watch.tell_state(error)
+            tell(f"{error.message}; again in {state.upcoming_sleep:.0f} s")
 
     return Retrying(
         retry=passing,
