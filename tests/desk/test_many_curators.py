@@ -109,7 +109,8 @@ def test_a_late_answer_and_the_one_who_gets_the_question_next_do_not_wait_for_ea
             assert answering.wait(timeout=30)
             try:
                 entered = decide(catalog, TAXONOMY, [answer], author="ana", batch_id="ana-was-late")
-            except Conflict:
+            except Conflict as told:
+                assert "went to somebody else" in told.message
                 entered = []
             assert [one.sku for one in lent.result(timeout=30)] == ["p00"]
     finally:
