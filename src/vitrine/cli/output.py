@@ -17,6 +17,7 @@ from vitrine.errors import VitrineError
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False)
 
+_SHORT = 24
 _MANY = 100_000  # as in a certificate: a larger estimate is too uncertain to be worth its digits
 
 
@@ -31,11 +32,12 @@ def show_json(data: object) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A report as a table on stdout; columns that hold only numbers are right-aligned."""
+    """A report as a table on stdout; columns that hold only numbers are right-aligned, short names of rows don't break."""
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        short = index == 0 and all(len(_shown(row[0])) <= _SHORT for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
     for row in rows:
         table.add_row(*(Text(_shown(cell)) for cell in row))
     stdout.print(table)

@@ -93,10 +93,10 @@ STUDIES = (
     Study(
         "collapse", "Why does the SimpleRNN fall to 10 % after 40 epochs, and what helps?", "it falls after 40 epochs",
         (
-            _vary("collapse", "rnn-course", "as described", epochs=60),
-            _vary("collapse", "rnn-course", "rate 0.1", rate=0.1, epochs=60),
-            _vary("collapse", "rnn-course", "rate 0.1 and clipped gradients", rate=0.1, clip_norm=1.0, epochs=60),
-            _vary("collapse", "rnn-course", "rate 0.1 falling to 0", rate=0.1, schedule="cosine", epochs=60),
+            _vary("collapse", "rnn-course", "as described", epochs=30),
+            _vary("collapse", "rnn-course", "rate 0.1", rate=0.1, epochs=30),
+            _vary("collapse", "rnn-course", "rate 0.1 and clipped gradients", rate=0.1, clip_norm=1.0, epochs=30),
+            _vary("collapse", "rnn-course", "rate 0.1 falling to 0", rate=0.1, schedule="cosine", epochs=30),
         ),
     ),
     Study(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def list_entries(as_json: AsJson = False) -> None:
-    """List the networks: family, parameters, how each is trained, and its paper."""
+    """List the networks: parameters, epochs, optimizer and what each is; with --json the papers, too."""
     from vitrine.zoo.entries import ENTRIES
 
     if as_json:
@@ -24,15 +24,13 @@ def list_entries(as_json: AsJson = False) -> None:
     rows = [
         (
             one.name,
-            one.family,
             "–" if one.parameters is None else f"{one.parameters:,}",
             f"{one.recipe.epochs} × {one.recipe.optimizer}",
             one.says,
-            one.paper,
         )
         for one in ENTRIES
     ]
-    output.show_table("", ["entry", "family", "parameters", "training", "paper"], rows)
+    output.show_table("", ["entry", "parameters", "training", "what it is"], rows)
 
 
 def results(
@@ -65,17 +63,16 @@ def results(
 
 
 def _show_summaries(summaries: "list[Summary]") -> None:
-    columns = ["entry", "%", "± seeds", "n", "95 % pictures", "worst class", "epochs", "seconds", "CPU s", "parameters"]
+    columns = ["entry", "accuracy %", "seeds", "worst F1", "epochs", "s", "CPU s"]
     output.show_table("Accuracy on the test pictures", columns, [_row(one) for one in summaries])
 
 
 def _row(one: "Summary") -> tuple[object, ...]:
     epochs = str(one.epochs) if one.epochs == one.planned else f"{one.epochs} of {one.planned}"
-    low, high = one.pictures
+    over_seeds = "" if one.over_seeds is None else f" ± {100 * one.over_seeds:.2f}"
     return (
-        one.entry, f"{100 * one.accuracy:.2f}", "–" if one.over_seeds is None else f"{100 * one.over_seeds:.2f}",
-        one.seeds, f"{100 * low:.1f}–{100 * high:.1f}", f"{one.worst_class} {one.worst_f1:.3f}", epochs,
-        f"{one.seconds:,.0f}", f"{one.cpu_seconds:,.0f}", f"{one.parameters:,}",
+        one.entry, f"{100 * one.accuracy:.2f}{over_seeds}", one.seeds, f"{one.worst_class} {one.worst_f1:.3f}", epochs,
+        f"{one.seconds:,.0f}", f"{one.cpu_seconds:,.0f}",
     )  # fmt: skip
 
 
