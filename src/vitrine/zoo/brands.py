@@ -22,7 +22,7 @@ from vitrine.zoo.entries import Recipe
 from vitrine.zoo.networks.photo_cnn import photo_cnn
 from vitrine.zoo.outcomes import Outcome, keep, read
 from vitrine.zoo.photos import PhotoSet
-from vitrine.zoo.run import code_version, device_here
+from vitrine.zoo.run import code_version, device_here, in_bf16
 from vitrine.zoo.studies import BRANDS
 
 SIDE = 64
@@ -39,7 +39,7 @@ class BrandVariation:
     blocks: int = 3
 
 
-_BASE = BrandVariation("base", Recipe(20, 16, "adam", 1e-3))
+_BASE = BrandVariation("base", Recipe(20, 16, "adam", 1e-3, bf16=True))
 _LONG = replace(_BASE.recipe, epochs=40)
 VARIATIONS = (
     _BASE,
@@ -120,5 +120,5 @@ def _train_fold(
     how = optimization(task.network, variation.recipe, len(task.rows))
     identity = asdict(variation) | {"repeat": repeat, "fold": fold, "data": photos.data_id}
     what = f"{variation.label}, repeat {repeat + 1}, fold {fold + 1}"
-    rule = Rule(epochs=variation.recipe.epochs, seed=seed)
+    rule = Rule(epochs=variation.recipe.epochs, seed=seed, bf16=in_bf16(variation.recipe))
     return train(task, how, rule, folder, identity=identity, on_epoch=partial(on_epoch, what))

@@ -21,7 +21,7 @@ from vitrine.zoo import cost
 from vitrine.zoo.boosted import answer_boosted, keep_boosted, train_boosted
 from vitrine.zoo.classify_task import ClassifyTask, answer, optimization
 from vitrine.zoo.data import CLASSES, GarmentSet
-from vitrine.zoo.entries import Entry, entry
+from vitrine.zoo.entries import Entry, Recipe, entry
 from vitrine.zoo.results import Evidence, Result, class_scores, confusion_matrix, find, keep
 
 
@@ -72,7 +72,7 @@ def train_unit(
     torch.manual_seed(unit.seed)
     network = unit.entry.network()
     task = ClassifyTask(network, recipe, garments.train, garments.validation, seed=unit.seed, device=device)
-    rule = Rule(epochs=recipe.epochs, seed=unit.seed, clip_norm=recipe.clip_norm, bf16=_in_bf16(unit.entry))
+    rule = Rule(epochs=recipe.epochs, seed=unit.seed, clip_norm=recipe.clip_norm, bf16=in_bf16(recipe))
     how = optimization(network, recipe, len(task.rows))
     return train(task, how, rule, unit.folder, identity=identity, on_epoch=on_epoch, go_on=go_on)
 
@@ -110,7 +110,7 @@ def judge_unit(unit: Unit, garments: GarmentSet, training: Training) -> Evidence
         multiply_adds=multiply_adds,
         device=torch.cuda.get_device_name() if device_here() == "cuda" else "cpu",
         threads=torch.get_num_threads(),
-        arithmetic="bf16" if _in_bf16(unit.entry) else "f32",
+        arithmetic="bf16" if in_bf16(unit.entry.recipe) else "f32",
         data_id=garments.data_id,
         weights_sha256=_sha256(unit.weights),
         commit=code_version(),
@@ -146,6 +146,11 @@ def verify_unit(unit: Unit, garments: GarmentSet) -> Result:
 def device_here() -> str:
     """`cuda` where there is a GPU, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def in_bf16(recipe: Recipe) -> bool:
+    """Whether the recipe's bfloat16 is used: a processor without it would only pretend, slowly."""
+    return recipe.bf16 and (device_here() == "cuda" or bool(torch.cpu._is_avx512_bf16_supported()))
 
 
 def trained_network(unit: Unit) -> torch.nn.Module:
@@ -206,11 +211,6 @@ def _answers(unit: Unit, garments: GarmentSet) -> NDArray[np.int64]:
     return found
 
 
-def _in_bf16(entry: Entry) -> bool:
-    """Whether the recipe's bfloat16 is used: a processor without it would only pretend, slowly."""
-    return entry.recipe.bf16 and (device_here() == "cuda" or bool(torch.cpu._is_avx512_bf16_supported()))
-
-
 def _identity(unit: Unit, garments: GarmentSet) -> dict[str, object]:
     recipe = asdict(unit.entry.recipe)
     if unit.entry.recipe.schedule == "constant":
@@ -219,7 +219,7 @@ def _identity(unit: Unit, garments: GarmentSet) -> dict[str, object]:
         "entry": unit.entry.name,
         "build": unit.entry.build,
         "arguments": dict(unit.entry.arguments),
-        "recipe": recipe | {"bf16": _in_bf16(unit.entry)},
+        "recipe": recipe | {"bf16": in_bf16(unit.entry.recipe)},
         "seed": unit.seed,
         "data": garments.data_id,
     }
