@@ -131,7 +131,7 @@ ENTRIES = (
           _READ, 669_578, "Yang et al. 2016 (NAACL)", {"cell": "gru"}),
     Entry("vit-small", TRANSFORMER, sentence("vision transformer of 49 patches, behind two convolutions"),
           "transformer:VisionTransformer",
-          Recipe(15, 128, "adamw", 1e-3, "one-cycle", weight_decay=0.05, smoothing=0.1, clip_norm=1.0, flip=True, shift=2,
+          Recipe(12, 128, "adamw", 1e-3, "one-cycle", weight_decay=0.05, smoothing=0.1, clip_norm=1.0, flip=True, shift=2,
                  erase=0.25, mirror=True, bf16=True), 698_050, "arXiv 2010.11929"),
 )  # fmt: skip
 
