@@ -18,7 +18,8 @@ from places import answers, drop, photos, start
 from small_store import reach_store
 from vitrine.automation.claim import Claim
 from vitrine.automation.plan import read_plan
-from vitrine.automation.run import DONE, FAILED, INTERRUPTED, WAITING, RunState, claim_name, run_plan, runs
+from vitrine.automation.run import run_plan
+from vitrine.automation.runs import DONE, FAILED, INTERRUPTED, WAITING, RunState, claim_name, runs
 from vitrine.automation.steps import STEPS
 from vitrine.deliver.lake.publish import Lake
 from vitrine.demo.catalog import Planted

@@ -3,20 +3,20 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from vitrine.automation.claim import Claim, held
+from vitrine.automation.claim import Claim
 from vitrine.automation.notify import notify
 from vitrine.automation.plan import Plan, Planned
+from vitrine.automation.runs import DONE, FAILED, INTERRUPTED, RUNNING, WAITING, RunState, claim_name, find_run, runs
 from vitrine.automation.steps import Progress, kind_of
-from vitrine.errors import MissingPart, NotFound, Refused, StorageError, VitrineError, kept, recalled
+from vitrine.errors import MissingPart, Refused, StorageError, VitrineError, kept
 from vitrine.records import Run, Step
 from vitrine.stores import schema
 from vitrine.stores.catalog import Catalog
@@ -26,24 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WAITING, RUNNING, DONE, FAILED, INTERRUPTED = "waiting", "running", "done", "failed", "interrupted"
-_SHOWN = 20
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
 
 Watch = Callable[[str], Progress]
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """A run with its steps; one that is said to run while nobody holds its claim was interrupted."""
-
-    run: Run
-    steps: tuple[Step, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        steps = [{**asdict(one), "counts": json.loads(one.counts)} for one in self.steps]
-        return {**asdict(self.run), "steps": steps}
 
 
 def run_plan(workspace: "Workspace", plan: Plan, *, resume: bool = False, watch: Watch) -> RunState:
@@ -69,50 +54,6 @@ def run_plan(workspace: "Workspace", plan: Plan, *, resume: bool = False, watch:
         return find_run(catalog, record.run_id)
     finally:
         claim.release()
-
-
-def claim_name(plan: str) -> str:
-    """What the process that runs a plan claims."""
-    return f"run {plan}"
-
-
-def runs(catalog: Catalog, *, plan: str | None = None, count: int = _SHOWN) -> list[RunState]:
-    """The last runs, of all plans or one, the newest first."""
-    table = schema.runs
-    query = sa.select(table).order_by(table.c.started_at.desc(), table.c.run_id).limit(count)
-    found = catalog.rows(query if plan is None else query.where(table.c.plan == plan))
-    alive = {name for name, claim in held(catalog).items() if claim.alive}
-    steps = schema.steps
-    told = catalog.rows(
-        sa.select(steps).where(steps.c.run_id.in_([row["run_id"] for row in found])).order_by(steps.c.position)
-    )
-    return [_state(row, [one for one in told if one["run_id"] == row["run_id"]], alive) for row in found]
-
-
-def find_run(catalog: Catalog, run_id: str) -> RunState:
-    """One run; NotFound when there is none of this id."""
-    table = schema.runs
-    plan = catalog.read(sa.select(table.c.plan).where(table.c.run_id == run_id)).column("plan").to_pylist()
-    found = [one for one in runs(catalog, plan=plan[0]) if one.run.run_id == run_id] if plan else []
-    if not found:
-        raise NotFound(f"there is no run '{run_id[:80]}'", hint="vitrine run PLAN --history lists them")
-    return found[0]
-
-
-def _state(row: dict[str, Any], steps: Sequence[dict[str, Any]], alive: set[str]) -> RunState:
-    dead = row["outcome"] == RUNNING and claim_name(row["plan"]) not in alive
-    told = [
-        Step(
-            **{
-                **one,
-                "outcome": INTERRUPTED if dead and one["outcome"] == RUNNING else one["outcome"],
-                "message": recalled(one["message"]),
-                "hint": recalled(one["hint"]),
-            }
-        )
-        for one in steps
-    ]
-    return RunState(Run(**{**row, "outcome": INTERRUPTED if dead else row["outcome"]}), tuple(told))
 
 
 class _Record:

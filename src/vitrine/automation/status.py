@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitrine.automation.claim import Held, held
 from vitrine.automation.ledger import ANSWERED, QUARANTINED, TAKEN, WAITING, Latency, counts, latency
-from vitrine.automation.run import FAILED, INTERRUPTED, RunState, runs
+from vitrine.automation.runs import FAILED, INTERRUPTED, RunState, runs
 from vitrine.errors import recalled
 from vitrine.records import Watcher
 from vitrine.stores import schema

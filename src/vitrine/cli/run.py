@@ -13,7 +13,7 @@ from vitrine.cli import output
 from vitrine.cli.options import AsJson, Folder
 
 if TYPE_CHECKING:
-    from vitrine.automation.run import RunState
+    from vitrine.automation.runs import RunState
 
 _TERMINATED = 143
 
@@ -39,7 +39,8 @@ def run(
     """
     import vitrine
     from vitrine.automation.plan import read_plan
-    from vitrine.automation.run import run_plan, runs
+    from vitrine.automation.run import run_plan
+    from vitrine.automation.runs import runs
 
     planned = read_plan(plan)
     if check:

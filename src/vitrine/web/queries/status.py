@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from vitrine.automation.run import RunState
+from vitrine.automation.runs import RunState
 from vitrine.automation.status import Disk, WatchState
 from vitrine.automation.status import status as status_now
 from vitrine.records import Step
