@@ -130,6 +130,21 @@ def test_a_network_that_is_to_answer_from_more_views_is_judged_anew_and_the_look
     assert verify_unit(ten, GARMENTS) == judged
 
 
+def test_two_cycles_are_one_cycle_and_then_another(tmp_path: Path) -> None:
+    def history(schedule: str, epochs: int) -> list[tuple[float, float]]:
+        known = short("linear-pixels", epochs)
+        one = replace(known, recipe=replace(known.recipe, schedule=schedule, rate=0.05))
+        trained = train_unit(Unit(one, 0, tmp_path / schedule), GARMENTS)
+        return [(epoch.loss, round(epoch.rate / 0.05, 3)) for epoch in trained.history]
+
+    once, twice = history("warm-cosine", 3), history("two-warm-cosines", 6)
+    assert twice[:3] == once
+    rates = [rate for _, rate in twice]
+    assert rates[:3] == rates[3:]
+    assert rates[2] == 0
+    assert twice[5][0] < twice[2][0]
+
+
 def test_another_set_does_not_continue_a_run(tmp_path: Path) -> None:
     unit = Unit(short("rnn-course", 2), 0, tmp_path)
     train_unit(unit, GARMENTS, go_on=lambda: False)

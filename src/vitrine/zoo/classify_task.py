@@ -35,14 +35,19 @@ _OPTIMIZERS: dict[str, Callable[[list[torch.Tensor], float, float], torch.optim.
 _SCHEDULES: dict[str, Callable[[float], float]] = {
     # Smith and Topin, "Super-Convergence", 2017 (arXiv 1708.07120)
     "one-cycle": lambda done: min(done / _RISE, (1 - done) / (1 - _RISE)),
-    # Loshchilov and Hutter, "SGDR", 2016 (arXiv 1608.03983), without restarts
+    # Loshchilov and Hutter, "SGDR", 2016 (arXiv 1608.03983)
     "cosine": lambda done: _cosine(done),
-    "warm-cosine": lambda done: done / _WARM if done < _WARM else _cosine((done - _WARM) / (1 - _WARM)),
+    "warm-cosine": lambda done: _warm_cosine(done),
+    "two-warm-cosines": lambda done: _warm_cosine(2 * done % 1),  # one restart
 }
 
 
 def _cosine(done: float) -> float:
     return (1 + math.cos(math.pi * done)) / 2
+
+
+def _warm_cosine(done: float) -> float:
+    return done / _WARM if done < _WARM else _cosine((done - _WARM) / (1 - _WARM))
 
 
 class ClassifyTask:

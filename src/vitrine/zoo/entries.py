@@ -6,7 +6,7 @@ read without torch.
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ class Recipe:
     """How a network is trained.
 
     `schedule`: `constant`; `one-cycle` rises to `rate` in the first fifth and falls to nothing in a straight line; `cosine`
-    falls as one, at once; `warm-cosine` after it rose in the first sixth.
+    falls as one, at once; `warm-cosine` after it rose in the first sixth; `two-warm-cosines` does so twice.
     `shift` in pixels, `erase` the share of pictures with an erased rectangle. `smoothing` of labels. `mirror`: answer
     with the mean over the picture and its mirror image; where there is a `shift`, of test pictures both are moved by a
     pixel too. `bf16` where the processor has it.
@@ -121,6 +121,8 @@ ENTRIES = (
           _FAST, 1_042_800, _HE, {"width": 48, "stem_pool": True}),
     Entry("resnet9", CONVOLUTIONAL, sentence("nine layers with two residual blocks"), "residual:resnet9",
           _LONG, 1_943_712, _HE, {"width": 32}),
+    Entry("resnet9-long", CONVOLUTIONAL, sentence("resnet9 for twice as long, in two cycles"), "residual:resnet9",
+          replace(_LONG, epochs=60, schedule="two-warm-cosines"), 1_943_712, "arXiv 1608.03983", {"width": 32}),
     Entry("resnet9-three", CONVOLUTIONAL, sentence("three resnet9 that answer together"), SEVERAL,
           _LONG, 3 * 1_943_712, "arXiv 1612.01474", {"of": "resnet9", "members": 3}),
     Entry("wrn-16-4", CONVOLUTIONAL, sentence("wide residual network; hours on a CPU, for a GPU"), "residual:wide_resnet",
