@@ -1,11 +1,16 @@
-"""Fine-tuning on the real photos: accuracy against the frozen start, and photos a second against a plain torch loop.
+"""Fine-tuning on the real photos: accuracy and distances against the frozen start, photos a second against a plain torch loop.
 
     python benchmarks/finetune.py accuracy --data ../shared/data --splits 2
+    python benchmarks/finetune.py distances --data ../shared/data --splits 3
     python benchmarks/finetune.py throughput --data ../shared/data
 
 Accuracy: each split re-draws which families are train, calibrate and test; a network is fine-tuned on the train part alone,
 then heads are trained on its vectors beside color-shape (and on its vectors alone) exactly as on the frozen start's, and all
 are judged on the same test rows. The difference has a 95 % interval by paired bootstrap over test families.
+
+Distances: the start, a network that learnt attributes alone and one that learnt distances beside them. Queries are test
+products, searched is everything of other families: by the embedding alone, by all vectors that heads read, and by the
+look-alikes that are made of those with heads and a learnt metric.
 """
 
 import argparse
@@ -23,26 +28,33 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import stats
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from real_photos import dataset_of, make, own_parts
+from steer import FINE
 from vitrine.config import EmbedderSettings
 from vitrine.embed.build import build
 from vitrine.embed.embed_missing import embed_missing
 from vitrine.embed.embeddings import Embeddings
+from vitrine.finetune.backbone import EMBEDDING
 from vitrine.finetune.export import export
 from vitrine.finetune.fit import Fitted
 from vitrine.finetune.job import Prepared, embedder_settings, finish, prepare
 from vitrine.finetune.network import Network
 from vitrine.finetune.optimize import optimization
-from vitrine.finetune.recipe import Recipe, Stage, read_stage
+from vitrine.finetune.recipe import Metric, Recipe, Stage, read_stage
 from vitrine.finetune.start import open_start
 from vitrine.finetune.task import LearnAttributes
 from vitrine.learn.dataset import Dataset
 from vitrine.learn.evaluate import evaluate
 from vitrine.learn.fuse import fuse
+from vitrine.learn.learnt import Basis
 from vitrine.learn.train import train
+from vitrine.lookalike.build import fit_metric
+from vitrine.lookalike.evaluate import evaluate as look_alikes
+from vitrine.lookalike.space import Space
 from vitrine.stores import schema
 from vitrine.training.memory import keep_memory
 from vitrine.workspace import Workspace
@@ -123,7 +135,7 @@ def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.set == "clothing":
             dataset = own_parts(dataset)
         began = time.perf_counter()
-        prepared, fitted = tuned(workspace, dataset, arguments)
+        prepared, fitted = tuned(workspace, dataset, arguments.start, arguments.recipe)
         seconds = time.perf_counter() - began
         report = finish(prepared, arguments.recipe, fitted, use=False)
         known = {
@@ -162,8 +174,73 @@ def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"set": arguments.set, "recipe": arguments.recipe.as_dict(), "splits": found}
 
 
-def tuned(workspace: Workspace, dataset: Dataset, arguments: argparse.Namespace) -> tuple[Prepared, Fitted]:
-    prepared = prepare(workspace, dataset, arguments.start, arguments.recipe)
+FOUND_BY = ("embedding", "all vectors", "look-alikes")
+
+
+def distances(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Per split and network: recall@1 of one attribute and of all chosen together, by three ways of finding."""
+    workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
+    before = workspace.folder / f"start-{Path(arguments.start).stem}.onnx"
+    if not before.exists():
+        export(open_start(arguments.start).backbone, before)
+    metric = Metric(arguments.metric, arguments.metric_over)
+    recipes = {"attributes": arguments.recipe, f"with {metric.objective}": replace(arguments.recipe, metric=metric)}
+    found: dict[str, list[dict[str, float]]] = {}
+    for number in range(arguments.first, arguments.first + arguments.splits):
+        dataset = dataset_of(workspace, f"split-{number}")
+        networks = {"start": embedder_settings(before, workspace.folder)}
+        for name, recipe in recipes.items():
+            prepared, fitted = tuned(workspace, dataset, arguments.start, recipe)
+            networks[name] = finish(prepared, recipe, fitted, use=False)["embedder"]
+        for name, settings in networks.items():
+            figures = recalls(workspace, dataset, settings, [metric.over, *FINE])
+            found.setdefault(name, []).append(figures)
+            print(f"split {number}: {name}: " + ", ".join(f"{k} {v:.4f}" for k, v in figures.items()), flush=True)
+    for name, splits in found.items():
+        if name == "start":
+            continue
+        print(f"\n{name} over start, points, mean and 95 % t-interval over {len(splits)} splits, which overlap")
+        for figure in splits[0]:
+            gains = [100 * (one[figure] - start[figure]) for one, start in zip(splits, found["start"], strict=True)]
+            means = [float(np.mean([one[figure] for one in some])) for some in (found["start"], splits)]
+            half = (
+                stats.t.ppf(0.975, len(gains) - 1) * np.std(gains, ddof=1) / np.sqrt(len(gains))
+                if len(gains) > 1
+                else np.nan
+            )
+            print(f"{figure:<36}{means[0]:.4f} → {means[1]:.4f}{np.mean(gains):>+8.1f} ± {half:.1f}")
+    return {"set": arguments.set, "metric": asdict(metric), "networks": found}
+
+
+def recalls(
+    workspace: Workspace, dataset: Dataset, settings: dict[str, Any], attributes: list[str]
+) -> dict[str, float]:
+    """recall@1 of the first attribute and of all together (`fine`), for each of FOUND_BY."""
+    photos_of = dataset.table.column("photo_ids").to_pylist()
+    chosen = list(dict.fromkeys(attributes))
+    figures: dict[str, float] = {}
+    for outputs, names in ((EMBEDDING, FOUND_BY[:1]), (settings["output"], FOUND_BY[1:])):
+        own = settings | {"color_shape": False, "output": outputs}
+        parts = Parts(workspace, [EmbedderSettings(**own)])
+
+        def take(rows: NDArray[np.intp], parts: Parts = parts) -> Vectors:
+            return fuse([photos_of[row] for row in rows], parts)
+
+        learn = workspace.settings.learn
+        trained = train(dataset, workspace.taxonomy, take, embedder_id=parts.id, blocks=parts.blocks, settings=learn)
+        model = trained.model
+        basis = Basis(model.model_id, model.predictor.projection, trained.learnt)
+        metric = fit_metric(model, basis, dataset, take)
+        space = Space(model.predictor.projection, model.predictor, model.model_id, metric)
+        seen = look_alikes(space, dataset, take, attributes=chosen)["everything"]
+        for name, side in zip(names, ("plain", "learned"), strict=False):
+            figures[f"{name}: {attributes[0]}"] = seen["attributes"][attributes[0]]["recall@1"][side]
+            figures[f"{name}: fine"] = seen["fine"]["recall@1"][side]
+    return figures
+
+
+def tuned(workspace: Workspace, dataset: Dataset, start: str, recipe: Recipe) -> tuple[Prepared, Fitted]:
+    prepared = prepare(workspace, dataset, start, recipe)
 
     def say(training: Any) -> None:
         last = training.history[-1]
@@ -173,7 +250,7 @@ def tuned(workspace: Workspace, dataset: Dataset, arguments: argparse.Namespace)
             flush=True,
         )
 
-    return prepared, prepared.fit(arguments.recipe, on_epoch=say)
+    return prepared, prepared.fit(recipe, on_epoch=say)
 
 
 class Files(TorchDataset):  # type: ignore[type-arg]
@@ -294,7 +371,7 @@ def _say_ratio(found: dict[str, Any], name: str, ratios: list[float]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["accuracy", "throughput"])
+    parser.add_argument("what", choices=["accuracy", "distances", "throughput"])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--set", default="fashion-products", choices=["fashion-products", "clothing", "shoe-brands"])
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "vitrine-finetune")
@@ -305,6 +382,8 @@ def main() -> None:
     parser.add_argument("--start", default="vitrine-s", help="what is fine-tuned, as in --from")
     parser.add_argument("--keep-start", type=float, default=Recipe().keep, help="as --keep of the command")
     parser.add_argument("--stage", nargs="*", default=[], help="EPOCHS:BLOCKS …")
+    parser.add_argument("--metric", default="contrastive", choices=["contrastive", "proxy"])
+    parser.add_argument("--metric-over", default="article_type", help="family, or an attribute")
     parser.add_argument("--photos", type=int, default=1_024, help="photos of an epoch whose throughput is measured")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
@@ -314,7 +393,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     stages = {"stages": tuple(map(read_stage, arguments.stage))} if arguments.stage else {}
     arguments.recipe = Recipe(bf16=arguments.bf16, keep=arguments.keep_start, **stages)
-    found = {"accuracy": accuracy, "throughput": throughput}[arguments.what](arguments)
+    found = {"accuracy": accuracy, "distances": distances, "throughput": throughput}[arguments.what](arguments)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     Path("results").mkdir(exist_ok=True)
     text = json.dumps({"commit": commit, "recipe": asdict(arguments.recipe), **found}, indent=1, default=str)
