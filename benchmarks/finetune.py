@@ -28,12 +28,11 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import stats
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from real_photos import dataset_of, make, own_parts
-from steer import FINE
+from steer import FINE, mean
 from vitrine.config import EmbedderSettings
 from vitrine.embed.build import build
 from vitrine.embed.embed_missing import embed_missing
@@ -126,9 +125,7 @@ def gain(rows: pa.Table, against: pa.Table, attribute: str) -> dict[str, float]:
 def accuracy(arguments: argparse.Namespace) -> dict[str, Any]:
     """Per split and attribute: the frozen file, the start before and after fine-tuning; alone and with color-shape."""
     workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
-    before = workspace.folder / f"start-{Path(arguments.start).stem}.onnx"
-    if not before.exists():
-        export(open_start(arguments.start).backbone, before)
+    before = start_file(workspace, arguments.start)
     found = []
     for number in range(arguments.first, arguments.first + arguments.splits):
         dataset = dataset_of(workspace, f"split-{number}")
@@ -180,9 +177,7 @@ FOUND_BY = ("embedding", "all vectors", "look-alikes")
 def distances(arguments: argparse.Namespace) -> dict[str, Any]:
     """Per split and network: recall@1 of one attribute and of all chosen together, by three ways of finding."""
     workspace = make(arguments.set, arguments.data, arguments.keep / arguments.set, arguments.data / FROZEN)
-    before = workspace.folder / f"start-{Path(arguments.start).stem}.onnx"
-    if not before.exists():
-        export(open_start(arguments.start).backbone, before)
+    before = start_file(workspace, arguments.start)
     metric = Metric(arguments.metric, arguments.metric_over)
     recipes = {"attributes": arguments.recipe, f"with {metric.objective}": replace(arguments.recipe, metric=metric)}
     found: dict[str, list[dict[str, float]]] = {}
@@ -203,12 +198,7 @@ def distances(arguments: argparse.Namespace) -> dict[str, Any]:
         for figure in splits[0]:
             gains = [100 * (one[figure] - start[figure]) for one, start in zip(splits, found["start"], strict=True)]
             means = [float(np.mean([one[figure] for one in some])) for some in (found["start"], splits)]
-            half = (
-                stats.t.ppf(0.975, len(gains) - 1) * np.std(gains, ddof=1) / np.sqrt(len(gains))
-                if len(gains) > 1
-                else np.nan
-            )
-            print(f"{figure:<36}{means[0]:.4f} → {means[1]:.4f}{np.mean(gains):>+8.1f} ± {half:.1f}")
+            print(f"{figure:<36}{means[0]:.4f} → {means[1]:.4f}  {mean(gains)}")
     return {"set": arguments.set, "metric": asdict(metric), "networks": found}
 
 
@@ -237,6 +227,14 @@ def recalls(
             figures[f"{name}: {attributes[0]}"] = seen["attributes"][attributes[0]]["recall@1"][side]
             figures[f"{name}: fine"] = seen["fine"]["recall@1"][side]
     return figures
+
+
+def start_file(workspace: Workspace, start: str) -> Path:
+    """The network before fine-tuning as a file beside the workspace, written once."""
+    path = workspace.folder / f"start-{Path(start).stem}.onnx"
+    if not path.exists():
+        export(open_start(start).backbone, path)
+    return path
 
 
 def tuned(workspace: Workspace, dataset: Dataset, start: str, recipe: Recipe) -> tuple[Prepared, Fitted]:
@@ -383,7 +381,7 @@ def main() -> None:
     parser.add_argument("--keep-start", type=float, default=Recipe().keep, help="as --keep of the command")
     parser.add_argument("--stage", nargs="*", default=[], help="EPOCHS:BLOCKS …")
     parser.add_argument("--metric", default="contrastive", choices=["contrastive", "proxy"])
-    parser.add_argument("--metric-over", default="article_type", help="family, or an attribute")
+    parser.add_argument("--metric-over", default="article_type", help="an attribute")
     parser.add_argument("--photos", type=int, default=1_024, help="photos of an epoch whose throughput is measured")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
