@@ -71,7 +71,7 @@ def test_a_watch_that_keeps_everything_on_a_failing_store_loses_and_repeats_noth
         going = Thread(target=watch_on, args=(watch, stop, told.append))
         going.start()
         try:
-            end = time.monotonic() + 120
+            end = time.monotonic() + 400  # some seeds need minutes, more on a busy machine
             while counts(workspace.catalog).get(watch.place, {}).get(DELIVERED, 0) < ARRIVING:
                 assert time.monotonic() < end, f"seed {seed}: {counts(workspace.catalog)} {told[-5:]}"
                 read_whole(direct)
